@@ -1,0 +1,1 @@
+"""The rules of the trust space, and the pipeline that applies them to a message."""

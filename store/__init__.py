@@ -1,0 +1,31 @@
+"""The store: rows and sealed bodies, one durable writer, change notices. It imports no other room."""
+
+from store import mail, tasks
+from store.bodies import BodyReader, BodyRef, Spool
+from store.clock import new_id, now_ms
+from store.database import upsert
+from store.errors import InvalidInputError, NotFoundError, PasserelleError, StoreError
+from store.operations import Notice, Tx, operation
+from store.schema import metadata
+from store.store import Store, holds_bodies
+
+__all__ = [
+    "BodyReader",
+    "BodyRef",
+    "InvalidInputError",
+    "NotFoundError",
+    "Notice",
+    "PasserelleError",
+    "Spool",
+    "Store",
+    "StoreError",
+    "Tx",
+    "holds_bodies",
+    "mail",
+    "metadata",
+    "new_id",
+    "now_ms",
+    "operation",
+    "tasks",
+    "upsert",
+]
