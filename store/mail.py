@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from store.bodies import BodyRef
 from store.clock import new_id
@@ -338,9 +338,15 @@ def _next_modseq(tx: Tx, box_id: int) -> int:
 
 _take_room = (
     update(box)
-    .where(and_(box.c.box_id == bindparam("b_box_id"), box.c.state == "open"))
+    .where(
+        and_(
+            box.c.box_id == bindparam("b_box_id"),
+            box.c.state == "open",
+            or_(box.c.quota == 0, box.c.used + bindparam("b_size") <= box.c.quota),
+        )
+    )
     .values(modseq=box.c.modseq + 1, used=box.c.used + bindparam("b_size"))
-    .returning(box.c.modseq, box.c.used, box.c.quota)
+    .returning(box.c.modseq)
 )
 _take_uid = (
     update(folder)
@@ -369,11 +375,11 @@ def append(
     :raises NotFoundError: the box is closed or gone, or the folder is gone.
     :raises StoreError: the box is over its quota (452 4.2.2; RFC 3463 §3.3).
     """
-    room = tx.conn.execute(_take_room, {"b_box_id": box_id, "b_size": message.size}).one_or_none()
-    if room is None:
-        raise NotFoundError("mailbox.closed", "the mailbox is closed", enhanced="5.2.1")
-    modseq, used, quota = room
-    if quota and used > quota:
+    modseq = tx.conn.execute(_take_room, {"b_box_id": box_id, "b_size": message.size}).scalar_one_or_none()
+    if modseq is None:
+        target = box_by_id(tx.conn, box_id)
+        if target is None or target.state != "open":
+            raise NotFoundError("mailbox.closed", "the mailbox is closed", enhanced="5.2.1")
         raise StoreError("mailbox.quota", "the mailbox is full", code=452, enhanced="4.2.2", fault="peer")
     ref = message.ref
     tx.conn.execute(

@@ -37,7 +37,7 @@ class Notice(msgspec.Struct, frozen=True, array_like=True):
 class Tx:
     """One open transaction, shared by the operations of a commit group."""
 
-    __slots__ = ("conn", "home", "notices", "now", "segments")
+    __slots__ = ("conn", "home", "memo", "notices", "now", "segments")
 
     def __init__(self, conn: Connection, home: Path, now: int) -> None:
         self.conn = conn
@@ -45,6 +45,7 @@ class Tx:
         self.now = now
         self.notices: dict[tuple[int, int], int] = {}
         self.segments: set[int] = set()
+        self.memo: dict[str, Any] = {}  # what members of a group share, e.g. the head of a chain
 
     def notify(self, box_id: int, folder_id: int, modseq: int = 0) -> None:
         """Announce a change to every process once, after the commit."""
