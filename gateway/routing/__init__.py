@@ -1,1 +1,34 @@
 """The rules of the trust space, and the pipeline that applies them to a message."""
+
+from gateway.routing.commit import forget_deliveries, queue_relay
+from gateway.routing.correspondence import Contact, contact, contacts
+from gateway.routing.explain import Explanation, explain
+from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
+from gateway.routing.pipeline import Router
+from gateway.routing.policy import Policy, domain_of
+from gateway.routing.rules import Check
+from gateway.routing.system import prepare, put_in_queue, relay_job, send_notice
+
+__all__ = [
+    "Check",
+    "Contact",
+    "Envelope",
+    "Explanation",
+    "FilingJob",
+    "Origin",
+    "Policy",
+    "Recipient",
+    "RelayJob",
+    "Router",
+    "Verdict",
+    "contact",
+    "contacts",
+    "domain_of",
+    "explain",
+    "forget_deliveries",
+    "prepare",
+    "put_in_queue",
+    "queue_relay",
+    "relay_job",
+    "send_notice",
+]

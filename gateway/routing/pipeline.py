@@ -1,0 +1,347 @@
+"""The rules applied to a message on its way: who sends, who receives, then one durable transaction.
+
+Invariants:
+- a verdict is the first failed check of the rules, and the same words go to the peer, the log and the
+  evidence;
+- nothing is promised before :func:`gateway.routing.commit.accept` has committed;
+- when a box closed or filled up after its RCPT was accepted, nothing at all is accepted: a temporary
+  refusal makes the sender ask again, and RCPT then names the cause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+import patients
+from certs import CertVerdict
+from gateway.message import MessageIndex, MessageMeta, encode_meta, walk
+from gateway.routing import commit, facts, prefix, rules
+from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
+from gateway.routing.policy import Policy
+from store import PasserelleError, Spool, Store, faults, mail, new_id
+
+log = structlog.get_logger("routing")
+
+_REMEMBER_SENDER_S = 5.0
+_REMEMBERED = 5_000
+
+
+class Router:
+    """Answers the SMTP session's questions, and accepts its messages."""
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self.store = store
+        self.policy = policy
+        self._senders: dict[tuple[Origin, str], tuple[float, Verdict]] = {}
+        self._refusals: set[asyncio.Future[None]] = set()
+
+    # -- who is there ---------------------------------------------------------------------------
+
+    async def origin(self, verdict: CertVerdict | None, tls: str, peer: str) -> Origin:
+        """The operator behind a certificate; a refused certificate gives an origin that says why."""
+        if verdict is None:
+            return Origin(
+                tls=tls,
+                peer=peer,
+                refusal_rule="sender.certificate",
+                refusal_reason="a client certificate of the trust space is required",
+            )
+        if not verdict.ok:
+            return Origin(
+                dn=verdict.identity.subject_dn,
+                tls=tls,
+                peer=peer,
+                refusal_rule=verdict.rule,
+                refusal_reason=verdict.reason,
+            )
+        who = verdict.identity
+        return Origin(
+            kind="operator", name=who.name, dn=who.subject_dn, struct_id=who.struct_id, tls=tls, peer=peer
+        )
+
+    async def signed_in(self, box_id: int, tls: str = "", peer: str = "") -> Origin | None:
+        """The owner of a box who proved a password; None when the box is gone or closed."""
+        box = await self.store.aread(mail.box_by_id, box_id)
+        if box is None or box.state != "open":
+            return None
+        return Origin(
+            kind="patient" if box.kind == "patient" else "professional",
+            box_id=box.box_id,
+            address=box.address,
+            name=box.address,
+            tls=tls,
+            peer=peer,
+        )
+
+    async def authenticate(self, user: str, password: str, peer: str) -> Origin | None:
+        """Sign in by app password: for SASL PLAIN and LOGIN."""
+        box_id = await patients.check_app_password(self.store, user, password)
+        return None if box_id is None else await self.signed_in(box_id, peer=peer)
+
+    async def external(self, verdict: CertVerdict) -> Origin | None:
+        """Sign in by certificate: for SASL EXTERNAL. None when the certificate does not hold."""
+        who = verdict.identity
+        if not verdict.ok or not (who.id_nat or who.struct_id):
+            return None
+        return Origin(
+            kind="professional",
+            name=who.name,
+            dn=who.subject_dn,
+            id_nat=who.id_nat if who.kind == "person" else "",
+            struct_id=who.struct_id if who.kind != "person" else "",
+        )
+
+    # -- questions of MAIL and RCPT -------------------------------------------------------------
+
+    async def sender(self, origin: Origin, mail_from: str, smtputf8: bool = False) -> Verdict:
+        """May this session send as ``mail_from``? An acceptance is remembered for five seconds."""
+        key = (origin, mail_from)
+        known = self._senders.get(key)
+        now = time.monotonic()
+        if known is not None and now - known[0] < _REMEMBER_SENDER_S:
+            return known[1]
+        verdict = rules.verdict(await self.store.aread(sender_checks, self.policy, origin, mail_from))
+        if verdict.accepted:
+            if len(self._senders) >= _REMEMBERED:
+                self._senders.clear()
+            self._senders[key] = (now, verdict)
+        else:
+            self._keep_refusal(origin, mail_from, "", verdict)
+        return verdict
+
+    async def recipient(self, origin: Origin, mail_from: str, rcpt: str) -> Verdict:
+        """May this sender's message go to ``rcpt``?"""
+        target = await self.store.aread(facts.target, self.policy, origin, mail_from, rcpt)
+        verdict = rules.verdict(target.checks)
+        if not verdict.accepted:
+            self._keep_refusal(origin, mail_from, rcpt, verdict)
+        return verdict
+
+    def _keep_refusal(
+        self, origin: Origin, mail_from: str, rcpt: str, verdict: Verdict, trace_id: str = ""
+    ) -> None:
+        log.info("refused", rule=verdict.rule, code=verdict.code, peer=origin.peer)
+        ended = asyncio.ensure_future(
+            self.store.awrite(
+                commit.refused,
+                trace_id=trace_id or f"{new_id():x}",
+                sender=mail_from,
+                recipient=rcpt,
+                rule=verdict.rule,
+                detail={"peer": origin.peer, "dn": origin.dn, "code": str(verdict.code)},
+            )
+        )
+        self._refusals.add(ended)
+        ended.add_done_callback(self._refusal_kept)
+
+    def _refusal_kept(self, ended: asyncio.Future[None]) -> None:
+        self._refusals.discard(ended)
+        if not ended.cancelled() and ended.exception() is not None:
+            log.error("refusal_not_recorded", error=type(ended.exception()).__name__)
+
+    # -- acceptance -----------------------------------------------------------------------------
+
+    async def accept(
+        self, origin: Origin, envelope: Envelope, spool: Spool, index: MessageIndex, sha256: bytes
+    ) -> Verdict:
+        """Decide on the content and store. When it returns an acceptance, all is on the disk."""
+        plan = await self.store.aread(self._plan, origin, envelope, index)
+        if isinstance(plan, Verdict):
+            for recipient in envelope.recipients:
+                self._keep_refusal(origin, envelope.mail_from, recipient.address, plan, envelope.trace_id)
+            return plan
+        faults.point("routing.before_placing")
+        kwargs = await self.store.in_thread(self._place, plan, origin, envelope, spool, index, sha256)
+        faults.point("routing.placed")
+        try:
+            accepted = await self.store.awrite(commit.accept, **kwargs)
+        except PasserelleError as error:
+            if error.fault == "us":
+                raise
+            return Verdict(
+                action="defer",
+                rule=error.rule,
+                code=451,
+                enhanced="4.2.0",
+                peer="a mailbox changed while the message came in, try again",
+                log=error.log,
+            )
+        faults.point("routing.accepted")
+        log.info(
+            "accepted",
+            trace=envelope.trace_id,
+            size=index.size,
+            delivered=accepted.delivered,
+            queued=accepted.queued,
+            duplicates=accepted.duplicates,
+        )
+        return Verdict(action="accept", rule="message.accepted", peer="accepted")
+
+    def _plan(
+        self, conn: Connection, origin: Origin, envelope: Envelope, index: MessageIndex
+    ) -> tuple[list[facts.Target], str, str] | Verdict:
+        """The targets, the author and the contact that a reply goes to; or the verdict that refuses all."""
+        known = index.facts
+        author = known.from_[0].address.casefold() if len(known.from_) == 1 else ""
+        checks = rules.message_size(size=index.size, limit=self.policy.size_limit)
+        checks += rules.authorship(
+            rules.Authorship(
+                mail_from=envelope.mail_from.casefold(),
+                from_=tuple(address.address.casefold() for address in known.from_),
+                sender=known.sender.address.casefold() if known.sender else "",
+                report=known.auto in ("dsn", "mdn"),
+                from_domain_allowed=facts.from_domain_allowed(conn, origin, author),
+            )
+        )
+        verdict = rules.verdict(checks)
+        if not verdict.accepted:
+            return verdict
+        targets = []
+        for recipient in envelope.recipients:
+            target = facts.target(conn, self.policy, origin, envelope.mail_from, recipient.address)
+            verdict = rules.verdict(target.checks)
+            if not verdict.accepted:
+                # It was accepted at RCPT: the world changed since. Nothing is taken, the sender asks again.
+                return msgspec.structs.replace(verdict, action="defer", code=451, enhanced="4.2.0")
+            targets.append(target)
+        reply_to = [address.address for address in known.reply_to]
+        return targets, author, facts.contact_address(conn, self.policy, author, reply_to)
+
+    def _place(
+        self,
+        plan: tuple[list[facts.Target], str, str],
+        origin: Origin,
+        envelope: Envelope,
+        spool: Spool,
+        index: MessageIndex,
+        sha256: bytes,
+    ) -> dict[str, Any]:
+        """Seal the body for every box and say what the transaction shall do. Blocking: runs in a thread."""
+        targets, author, contact = plan
+        here = [
+            (target, asked)
+            for target, asked in zip(targets, envelope.recipients, strict=True)
+            if target.box_id
+        ]
+        away = [
+            (target, asked)
+            for target, asked in zip(targets, envelope.recipients, strict=True)
+            if not target.box_id
+        ]
+        shown = msgspec.structs.replace(envelope, peer="") if origin.kind == "patient" else envelope
+        automatic = bool(index.facts.auto) or not envelope.mail_from
+        effect = rules.effect_on_correspondence(
+            subject=index.facts.subject, end_header=index.facts.mss_end_header, automatic=automatic
+        )
+        told = {"message_id": index.facts.message_id, "trace_id": envelope.trace_id}
+        deliveries = []
+        for target, _ in here:
+            copy = self._copy(
+                target.box_id,
+                prefix.build_prefix(shown, origin, self.policy.hostname, target.recipient),
+                spool,
+                index,
+            )
+            from_professional = bool(target.ins) and origin.kind != "patient"
+            deliveries.append(
+                commit.Delivery(
+                    box_id=target.box_id,
+                    recipient=target.recipient.casefold(),
+                    rule=target.checks[-1].rule,
+                    digest=_digest(sha256, envelope.mail_from, target.recipient),
+                    message=copy,
+                    effect=effect if from_professional and effect != "nothing" else "",
+                    contact=contact,
+                    author=author,
+                    filing=self._filing(target, origin, envelope, index, copy.message_id)
+                    if from_professional
+                    else None,
+                )
+            )
+        relay = sent = None
+        if away or (here and origin.kind in self.policy.keep_sent):
+            box_id = origin.box_id or self._sender_box(envelope.mail_from)
+            own = self._copy(box_id, prefix.received(shown, origin, self.policy.hostname), spool, index)
+            if origin.kind in self.policy.keep_sent:
+                sent = commit.Delivery(box_id=box_id, recipient="", rule="", digest=b"", message=own)
+            if away:
+                relay = commit.Relay(
+                    box_id=box_id,
+                    message=own,
+                    digests=[_digest(sha256, envelope.mail_from, target.recipient) for target, _ in away],
+                    rules=[target.checks[-1].rule if target.checks else "" for target, _ in away],
+                    jobs=[self._job(envelope, asked, own.message_id, index, sha256) for _, asked in away],
+                )
+        return {
+            **told,
+            "sender": envelope.mail_from.casefold(),
+            "sha256": sha256,
+            "detail": {"size": str(index.size), "dn": origin.dn},
+            "deliveries": deliveries,
+            "relay": relay,
+            "sent": sent,
+        }
+
+    def _sender_box(self, mail_from: str) -> int:
+        box = self.store.read(mail.box_by_address, mail_from)
+        return box.box_id if box else 0
+
+    def _copy(self, box_id: int, lines: bytes, spool: Spool, index: MessageIndex) -> mail.NewMessage:
+        meta = encode_meta(MessageMeta(prefix=lines, index=index))
+        return self.store.new_message(box_id, spool, meta, prefix_size=len(lines))
+
+    def _job(
+        self, envelope: Envelope, asked: Recipient, message_id: int, index: MessageIndex, sha256: bytes
+    ) -> RelayJob:
+        return RelayJob(
+            mail_from=envelope.mail_from,
+            recipient=asked,
+            message_id=message_id,
+            header_message_id=index.facts.message_id,
+            trace_id=envelope.trace_id,
+            sha256=sha256,
+            received_at=envelope.received_at,
+            ret=envelope.ret,
+            envid=envelope.envid,
+            body=envelope.body,
+            smtputf8=envelope.smtputf8,
+        )
+
+    def _filing(
+        self, target: facts.Target, origin: Origin, envelope: Envelope, index: MessageIndex, message_id: int
+    ) -> FilingJob | None:
+        known = index.facts
+        if self.policy.y == "none" or known.auto or not any(part.attached for _, part in walk(index.root)):
+            return None
+        report = known.disposition_to[0].address if known.disposition_to else ""
+        return FilingJob(
+            ins=target.ins,
+            message_id=message_id,
+            header_message_id=known.message_id,
+            sender=envelope.mail_from.casefold(),
+            operator_dn=origin.dn,
+            trace_id=envelope.trace_id,
+            received_at=envelope.received_at,
+            report_to=report,
+        )
+
+
+def sender_checks(conn: Connection, policy: Policy, origin: Origin, mail_from: str) -> list[rules.Check]:
+    """The checks on a reverse-path, by the kind of session."""
+    if origin.kind in ("patient", "professional"):
+        return rules.submitting_sender(facts.submitting_sender(conn, origin, mail_from))
+    return rules.operator_sender(facts.operator_sender(conn, policy, origin, mail_from))
+
+
+def _digest(sha256: bytes, mail_from: str, recipient: str) -> bytes:
+    """What makes a delivery the same one: these bytes, from this sender, to this recipient."""
+    hasher = hashlib.sha256(sha256)
+    hasher.update(mail_from.casefold().encode() + b"\0" + recipient.casefold().encode())
+    return hasher.digest()

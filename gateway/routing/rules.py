@@ -1,0 +1,374 @@
+"""The rules of the trust space, as pure functions over plain facts (DESIGN §5).
+
+Each function answers with the ordered list of checks it made. The first that failed is the verdict
+(:func:`verdict`); the whole list is what ``passerelle explain`` prints. Nothing here reads a clock, a
+table or a setting: all of it comes in the facts.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gateway.routing.model import Verdict
+
+ProfileState = Literal["", "known", "notified", "opened", "activated", "opposed", "closed", "suspended"]
+Unlisted = Literal["accept", "refuse"]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One rule applied: did it hold, and in which words (ASCII: they go into SMTP replies)."""
+
+    rule: str
+    ok: bool
+    text: str
+    code: int = 550
+    enhanced: str = "5.7.1"
+
+
+def verdict(checks: list[Check]) -> Verdict:
+    """The first check that failed refuses or, with a 4yz code, defers; otherwise the last one accepts."""
+    for check in checks:
+        if not check.ok:
+            return Verdict(
+                action="defer" if check.code < 500 else "refuse",
+                rule=check.rule,
+                code=check.code,
+                enhanced=check.enhanced,
+                peer=check.text,
+                log=check.text,
+            )
+    return Verdict(action="accept", rule=checks[-1].rule, peer="OK", log=checks[-1].text)
+
+
+# -- who sends ----------------------------------------------------------------------------------
+
+
+class OperatorSender(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts on a message that another operator brings.
+
+    ``domain`` is that of the reverse-path, "" for the null one; ``domain_listed``: it is in the
+    whitelist; ``dn_allowed``: for this domain with this certificate's DN (any domain for the null
+    reverse-path). ``listed``/``active``: the address is in the annuaire, its holder practises.
+    """
+
+    encrypted: bool
+    certificate_rule: str = ""
+    certificate_reason: str = ""
+    shown: bool = True
+    domain: str
+    domain_listed: bool
+    dn_allowed: bool
+    list_usable: bool = True
+    listed: bool = False
+    active: bool = True
+    unlisted: Unlisted = "accept"
+    from_patients: bool = False
+
+
+def operator_sender(facts: OperatorSender) -> list[Check]:
+    """May this operator bring mail from this address?"""
+    checks = [
+        Check(
+            "sender.tls",
+            facts.encrypted,
+            "the session is encrypted" if facts.encrypted else "STARTTLS is required first",
+            530,
+            "5.7.0",
+        ),
+        Check(
+            facts.certificate_rule or "sender.certificate",
+            facts.shown and not facts.certificate_rule,
+            "the client certificate is valid"
+            if facts.shown and not facts.certificate_rule
+            else facts.certificate_reason or "a client certificate of the trust space is required",
+        ),
+        Check(
+            "sender.whitelist",
+            facts.list_usable,
+            "the list of authorised domains is usable"
+            if facts.list_usable
+            else "the list of authorised domains is missing or too old here, try again later",
+            451,
+            "4.7.1",
+        ),
+    ]
+    if facts.domain:
+        held = facts.dn_allowed and not facts.from_patients
+        if held:
+            text = "the whitelist names this certificate for the sender's domain"
+        elif facts.from_patients:
+            text = "patients' addresses are served here and nowhere else"
+        elif facts.domain_listed:
+            text = "the sender's domain belongs to another operator's certificate"
+        else:
+            text = "the sender's domain is not in the whitelist of the trust space"
+        checks.append(Check("sender.whitelist", held, text))
+        checks.append(_in_annuaire(facts))
+    else:  # RFC 5321 §4.5.5: notifications have the null reverse-path
+        text = (
+            "the whitelist names this certificate"
+            if facts.dn_allowed
+            else "the whitelist does not name this certificate"
+        )
+        checks.append(Check("sender.whitelist", facts.dn_allowed, text))
+    return checks
+
+
+def _in_annuaire(facts: OperatorSender) -> Check:
+    if not facts.listed:
+        held = facts.unlisted == "accept"
+        return Check(
+            "sender.annuaire",
+            held,
+            "the sender is not published in the annuaire, which this gateway accepts"
+            if held
+            else "the sender is not published in the annuaire",
+        )
+    return Check(
+        "sender.annuaire",
+        facts.active,
+        "the sender is published in the annuaire and practises"
+        if facts.active
+        else "the annuaire says that the sender no longer practises",
+    )
+
+
+class SubmittingSender(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts on a message that someone with a mailbox here submits."""
+
+    signed_in: bool
+    owned: bool  # the proven identity owns the reverse-path address
+    open: bool = True
+
+
+def submitting_sender(facts: SubmittingSender) -> list[Check]:
+    """May this session send as this address?"""
+    return [
+        Check(
+            "sender.signed_in",
+            facts.signed_in,
+            "the sender has signed in" if facts.signed_in else "sign in first",
+            530,
+            "5.7.0",
+        ),
+        Check(
+            "sender.identity",
+            facts.owned,
+            "the proven identity owns the sender address"
+            if facts.owned
+            else "the proven identity does not own the sender address",
+            550,
+            "5.7.1",
+        ),
+        Check(
+            "sender.closed",
+            facts.open,
+            "the sender's mailbox is open" if facts.open else "the sender's mailbox is closed",
+            550,
+            "5.2.1",
+        ),
+    ]
+
+
+class Authorship(msgspec.Struct, frozen=True, kw_only=True):
+    """The addresses of the reverse-path, From and Sender fields, folded; ``report``: a DSN or MDN."""
+
+    mail_from: str
+    from_: tuple[str, ...]
+    sender: str = ""
+    report: bool = False
+    from_domain_allowed: bool = True
+
+
+def authorship(facts: Authorship) -> list[Check]:
+    """Do envelope, From and proven identity agree? (RFC 5322 §3.6.2; DESIGN §5 sender.identity)"""
+    if len(facts.from_) != 1 or not facts.from_[0]:
+        return [
+            Check("sender.identity", False, "exactly one address is needed in the From field", 550, "5.6.0")
+        ]
+    author = facts.from_[0]
+    if not facts.from_domain_allowed:
+        return [Check("sender.identity", False, "the From address is not of a domain of the proven sender")]
+    if not facts.mail_from:
+        return [
+            Check(
+                "sender.identity",
+                facts.report,
+                "a notification needs no reverse-path"
+                if facts.report
+                else "only delivery and disposition notifications may have the null reverse-path",
+            )
+        ]
+    held = author == facts.mail_from or facts.sender == facts.mail_from
+    return [
+        Check(
+            "sender.identity",
+            held,
+            "envelope, From and proven identity agree"
+            if held
+            else "the From address is not the proven sender's",
+        )
+    ]
+
+
+# -- who receives -------------------------------------------------------------------------------
+
+
+class PatientRecipient(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts on a patient's address. ``valid``: 15 characters with their key; ``state``: "" for no profile."""
+
+    valid: bool
+    state: ProfileState
+    full: bool = False
+
+
+_NOT_THERE: dict[str, Check] = {
+    "": Check("recipient.unknown", False, "no patient has this address", 550, "5.1.1"),
+    "known": Check("recipient.unknown", False, "this patient's space is not open yet", 550, "5.1.1"),
+    "notified": Check("recipient.unknown", False, "this patient's space is not open yet", 550, "5.1.1"),
+    "opposed": Check(
+        "recipient.opposed", False, "this patient has opposed the opening of a space", 550, "5.2.1"
+    ),
+    "closed": Check("recipient.closed", False, "this patient's space is closed", 550, "5.2.1"),
+    "suspended": Check(
+        "recipient.suspended", False, "this patient's space is suspended, try again later", 450, "4.2.1"
+    ),
+}
+
+
+def patient_recipient(facts: PatientRecipient) -> list[Check]:
+    """May a professional's message reach this patient? (Mon espace santé: « Message non distribué »)"""
+    if not facts.valid:
+        return [
+            Check(
+                "recipient.invalid",
+                False,
+                "a patient's address is an INS of 15 characters with its key",
+                550,
+                "5.1.3",
+            )
+        ]
+    checks = [Check("recipient.invalid", True, "the address is an INS with its key")]
+    if facts.state in _NOT_THERE:
+        return [*checks, _NOT_THERE[facts.state]]
+    checks.append(Check("recipient.open", True, f"the patient's space is {facts.state}"))
+    return [*checks, _room(facts.full)]
+
+
+def _room(full: bool) -> Check:
+    return Check(
+        "recipient.quota", not full, "the mailbox is full" if full else "the mailbox has room", 452, "4.2.2"
+    )
+
+
+def hosted_recipient(*, exists: bool, is_open: bool, full: bool) -> list[Check]:
+    """May a message reach this mailbox of a professional, hosted here?"""
+    if not exists:
+        return [Check("recipient.unknown", False, "no such mailbox here", 550, "5.1.1")]
+    if not is_open:
+        return [Check("recipient.closed", False, "this mailbox is closed", 550, "5.2.1")]
+    return [Check("recipient.open", True, "the mailbox is open"), _room(full)]
+
+
+def trusted_domain(*, listed: bool) -> list[Check]:
+    """Professional to professional: between domains of the trust space only."""
+    return [
+        Check(
+            "recipient.untrusted",
+            listed,
+            "the recipient's domain is in the whitelist"
+            if listed
+            else "the recipient's domain is not in the trust space",
+        )
+    ]
+
+
+def no_relay() -> list[Check]:
+    """Another operator may bring mail for addresses here only (RFC 5321 §7.1)."""
+    return [Check("recipient.relay", False, "this gateway takes mail for its own mailboxes only")]
+
+
+# -- a patient writes ---------------------------------------------------------------------------
+
+
+class PatientWrites(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts on a patient's message to one address.
+
+    ``opened_at``/``ended_at``: last time (ms, 0: never) the address wrote to the patient so that it may
+    be answered, and last time it ended the exchange; ``contacted``: it wrote at least once.
+    ``dispensed``: with a dispensation feed, whether one is on record within a year; ``None``: no feed.
+    """
+
+    to_patient: bool
+    trusted: bool
+    contacted: bool
+    opened_at: int
+    ended_at: int
+    officine: bool
+    dispensed: bool | None = None
+
+
+def patient_writes(facts: PatientWrites) -> list[Check]:
+    """May this patient write to this address? (Mon espace santé: answers only, pharmacies excepted)"""
+    checks = [
+        Check(
+            "patient.to_patient",
+            not facts.to_patient,
+            "patients cannot write to each other" if facts.to_patient else "the recipient is not a patient",
+        ),
+        Check(
+            "patient.outside",
+            facts.trusted,
+            "the recipient is in the trust space"
+            if facts.trusted
+            else "patients can only write within the trust space",
+        ),
+    ]
+    if facts.opened_at > facts.ended_at:
+        return [*checks, Check("reply.contacted", True, "this professional wrote to the patient")]
+    if facts.officine and facts.dispensed is not False:
+        return [*checks, Check("reply.pharmacy", True, "a pharmacy may be written to first")]
+    if facts.contacted:
+        return [*checks, Check("reply.ended", False, "this professional has ended the exchange")]
+    text = "this professional has not written to the patient first"
+    if facts.officine:
+        return [
+            *checks,
+            Check("reply.pharmacy", False, "no dispensation by this pharmacy is on record within a year"),
+        ]
+    return [*checks, Check("reply.never_contacted", False, text)]
+
+
+# -- the message --------------------------------------------------------------------------------
+
+
+def message_size(*, size: int, limit: int) -> list[Check]:
+    return [
+        Check(
+            "message.size",
+            size <= limit,
+            "the message is within the size limit"
+            if size <= limit
+            else f"the message exceeds {limit} octets",
+            552,
+            "5.3.4",
+        )
+    ]
+
+
+Effect = Literal["opens", "ends", "silent", "nothing"]
+
+
+def effect_on_correspondence(*, subject: str, end_header: bool, automatic: bool) -> Effect:
+    """What a professional's message does to the patient's right to answer.
+
+    « [FIN] », exactly, as the subject ends all earlier messages; ``X-MSS-MES: FIN`` lets this one open
+    nothing; notifications and automatic replies (RFC 3834) open nothing either.
+    """
+    if automatic:
+        return "nothing"
+    if subject == "[FIN]":
+        return "ends"
+    return "silent" if end_header else "opens"
