@@ -126,6 +126,9 @@ class Channel(Protocol):
         self, operation: Operation[Any], kwargs: dict[str, Any], loop: asyncio.AbstractEventLoop | None
     ) -> Any: ...
 
+    @property
+    def connected(self) -> bool: ...
+
     def close(self) -> None: ...
 
 
@@ -135,6 +138,10 @@ class LocalChannel:
     def __init__(self, writer: Writer, settler: Settler) -> None:
         self._writer = writer
         self._settler = settler
+
+    @property
+    def connected(self) -> bool:
+        return True
 
     def call(
         self, operation: Operation[Any], kwargs: dict[str, Any], loop: asyncio.AbstractEventLoop | None
@@ -164,6 +171,10 @@ class RemoteChannel:
         self._open = True
         self._thread = threading.Thread(target=self._receive, name="store-channel", daemon=True)
         self._thread.start()
+
+    @property
+    def connected(self) -> bool:
+        return self._open
 
     def call(
         self, operation: Operation[Any], kwargs: dict[str, Any], loop: asyncio.AbstractEventLoop | None

@@ -160,6 +160,11 @@ class Store:
     def is_writer(self) -> bool:
         return isinstance(self._channel, channel.LocalChannel)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the writer can be reached; once lost, this store is of no use any more."""
+        return self._channel is not None and self._channel.connected
+
     def close(self) -> None:
         """Finish what was submitted, then let go of files, threads and the lock."""
         if self._channel is not None:

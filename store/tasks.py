@@ -72,9 +72,9 @@ def add_task(
         "last_error": "",
         "dedupe": dedupe or None,
     }
-    result = tx.conn.execute(upsert(task, values, ["dedupe"], update=False))
+    insert = upsert(task, values, ["dedupe"], update=False).returning(task.c.task_id)
     tx.notify(0, QUEUES[queue])
-    return task_id if result.rowcount else 0
+    return tx.conn.execute(insert).scalar_one_or_none() or 0
 
 
 @operation("tasks.lease")

@@ -163,7 +163,8 @@ def _sent_folder(tx: Tx, box_id: int) -> int:
 
 def _first_time(tx: Tx, box_id: int, digest: bytes, trace_id: str) -> bool:
     values = {"box_id": box_id, "digest": digest, "trace_id": trace_id, "at": tx.now}
-    return bool(tx.conn.execute(upsert(delivery, values, ["box_id", "digest"], update=False)).rowcount)
+    insert = upsert(delivery, values, ["box_id", "digest"], update=False).returning(delivery.c.box_id)
+    return tx.conn.execute(insert).scalar_one_or_none() is not None
 
 
 @operation("routing.refused")

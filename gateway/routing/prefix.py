@@ -71,7 +71,8 @@ def received(envelope: Envelope, origin: Origin, hostname: str, recipient: str =
 def session_results(envelope: Envelope, origin: Origin) -> list[AuthResult]:
     """What the session proved: ``auth`` for SASL (RFC 8601 §2.7.4), ``x-mtls`` for a certificate."""
     if origin.kind in ("professional", "patient"):
-        return [AuthResult(method="auth", result="pass", properties={"smtp.auth": origin.address})]
+        proven = origin.address or origin.id_nat or origin.struct_id
+        return [AuthResult(method="auth", result="pass", properties={"smtp.auth": proven})]
     if origin.kind == "operator":
         properties = {"smtp.mailfrom": envelope.mail_from or "<>", "x-tls.subject": origin.dn}
         return [AuthResult(method="x-mtls", result="pass", properties=properties)]

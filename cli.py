@@ -1,0 +1,42 @@
+"""``passerelle``: the administrator's command line. The verbs stand in ``commands/``, a group for each room."""
+
+from __future__ import annotations
+
+import typer
+
+from commands import annuaire, certs, dmp, dossier, evidence, gateway, mailbox, patient, queue
+
+app = typer.Typer(
+    name="passerelle",
+    help="Secure health-messaging gateway between MSSanté and Mon espace santé.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+for verb in (
+    gateway.init,
+    gateway.serve,
+    gateway.doctor,
+    gateway.demo,
+    gateway.explain,
+    evidence.trace,
+    evidence.stats,
+):
+    app.command()(verb)
+app.add_typer(annuaire.app, name="annuaire", help="The directory and the list of authorised domains.")
+app.add_typer(certs.app, name="certs", help="Certificates, what is trusted, revocation lists.")
+app.add_typer(patient.app, name="patient", help="Profiles of patients and their mailboxes.")
+app.add_typer(mailbox.app, name="mailbox", help="Mailboxes served here, and their app passwords.")
+app.add_typer(queue.app, name="queue", help="Mail that leaves for other operators.")
+app.add_typer(dmp.app, name="dmp", help="Filing of attachments into the record.")
+app.add_typer(dossier.app, name="dossier", help="Documents of the record.")
+app.add_typer(evidence.app, name="evidence", help="Signed evidence of how each message ended.")
+
+
+def main() -> None:
+    """Entry point of the command ``passerelle``."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""What every verb shares: the home, JSON output, errors that say what to do next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+    from store import PasserelleError, Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Home = Annotated[
+    Path,
+    typer.Option("--home", envvar="PASSERELLE_HOME", help="The gateway's home directory.", show_default=True),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+DEFAULT_HOME = Path("passerelle-home")
+
+_NEXT = {
+    "settings.missing": "Make a home with `passerelle init --home DIR`.",
+    "store.writer": "Is `passerelle serve` running on this home? Wait for it, or stop it.",
+    "store.key": "Put back master.key from the backup of this home.",
+    "store.segment": "Restore the segment from a backup, then start again.",
+    "queue.task": "`passerelle queue list` shows the tasks and their numbers.",
+    "patient.unknown": "Import the person first: `passerelle patient import FILE`.",
+    "sender.certificate": "`passerelle certs list` shows what is trusted here.",
+    "sender.revocation_unknown": "Import a fresh list: `passerelle certs crl import FILE`.",
+}
+
+
+def fail(error: PasserelleError) -> NoReturn:
+    """Print the failed check, its reason and what to do next; leave with status 1."""
+    typer.secho(f"{error.log} [{error.rule}]", fg="red", err=True)
+    step = _NEXT.get(error.rule)
+    if step:
+        typer.echo(step, err=True)
+    raise typer.Exit(1)
+
+
+def reported(verb: Callable[P, T]) -> Callable[P, T]:
+    """Have a verb's :class:`PasserelleError` end it by :func:`fail`."""
+
+    @wraps(verb)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        from store import PasserelleError
+
+        try:
+            return verb(*args, **kwargs)
+        except PasserelleError as error:
+            fail(error)
+
+    return run
+
+
+@contextmanager
+def open_store(home: Path) -> Iterator[Store]:
+    """The store of a home, with all rooms' operations loaded. Ends the verb when it cannot be opened."""
+    import gateway.rooms  # noqa: F401  # registers every operation and table
+    from gateway.settings import load_settings
+    from store import PasserelleError, Store
+
+    try:
+        opened = Store.open(home, url=load_settings(home).run.database)
+    except PasserelleError as error:
+        fail(error)
+    try:
+        yield opened
+    except PasserelleError as error:
+        fail(error)
+    finally:
+        opened.close()
+
+
+def settings(home: Path) -> Settings:
+    """The home's settings; ends the verb when they cannot be used."""
+    from gateway.settings import load_settings
+    from store import PasserelleError
+
+    try:
+        return load_settings(home)
+    except PasserelleError as error:
+        fail(error)
+
+
+def show(
+    data: Mapping[str, Any] | Sequence[Mapping[str, Any]], as_json: bool, *, empty: str = "nothing"
+) -> None:
+    """Print a mapping or a list of mappings: a table for people, JSON for machines."""
+    if as_json:
+        typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+        return
+    if not data:
+        typer.echo(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if isinstance(data, Mapping):
+        table = Table(show_header=False, box=None)
+        for name, value in data.items():
+            table.add_row(str(name), _text(value))
+    else:
+        table = Table(box=None, header_style="bold")
+        for name in data[0]:
+            table.add_column(str(name))
+        for row in data:
+            table.add_row(*(_text(value) for value in row.values()))
+    console.print(table)
+
+
+def _text(value: Any) -> str:
+    from rich.markup import escape
+
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return escape(", ".join(map(str, value)))
+    return escape(str(value))
+
+
+def moment(milliseconds: int | None) -> str:
+    """A time in ms as local ISO 8601 to the second; empty for none."""
+    from datetime import datetime
+
+    if not milliseconds:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(" ", "seconds")

@@ -1,0 +1,136 @@
+"""``passerelle evidence …``, ``trace`` and ``stats``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from commands.common import DEFAULT_HOME, Home, Json, fail, moment, open_store, reported, show
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+@reported
+def verify(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+    """Check the whole chain: no record missing, changed, reordered or unsigned."""
+    import evidence as room
+
+    with open_store(home) as store:
+        report = store.read(room.verify, room.public_key(home))
+    show(
+        {"holds": report.ok, "records": report.records, "reason": report.reason, "head": report.head},
+        json,
+    )
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
+def export(home: Home = DEFAULT_HOME) -> None:
+    """Print every record, one JSON object a line."""
+    import json
+
+    import evidence as room
+
+    with open_store(home) as store:
+        store.read(lambda conn: [typer.echo(json.dumps(room.receipt(link))) for link in room.walk(conn)])
+
+
+@app.command()
+@reported
+def receipt(
+    number: Annotated[int, typer.Argument(help="The record's number.")], home: Home = DEFAULT_HOME
+) -> None:
+    """Print one record as a receipt that can be checked elsewhere with evidence.pub."""
+    import evidence as room
+    from store import NotFoundError
+
+    with open_store(home) as store:
+        link = store.read(room.by_number, number)
+    if link is None:
+        fail(NotFoundError("evidence.record", f"there is no record {number}"))
+    show(room.receipt(link), True)
+
+
+@reported
+def trace(
+    message: Annotated[str, typer.Argument(help="A Message-ID, or the trace id that the SMTP reply gave.")],
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Everything that happened to a message: each recipient's end, filings, and what is still to do."""
+    import evidence as room
+    from store import NotFoundError, tasks
+
+    with open_store(home) as store:
+        links = store.read(room.trace, message)
+        left = [
+            task
+            for trace_id in dict.fromkeys(link.trace_id for link in links)
+            for task in store.read(tasks.of_trace, trace_id)
+            if task.state in ("due", "leased", "held", "failed")
+        ]
+    if not links:
+        fail(NotFoundError("trace.unknown", "nothing is recorded of this message"))
+    rows = [
+        {
+            "number": link.seq,
+            "time": moment(link.at),
+            "event": link.event,
+            "recipient": link.recipient,
+            "rule": link.rule,
+            "detail": link.detail if link.detail != "{}" else "",
+            "trace": link.trace_id,
+        }
+        for link in links
+    ]
+    rows += [
+        {
+            "number": "",
+            "time": moment(task.due_at),
+            "event": f"to do: {task.queue} ({task.state})",
+            "recipient": task.subject_key,
+            "rule": "",
+            "detail": task.last_error,
+            "trace": task.trace_id,
+        }
+        for task in left
+    ]
+    show(rows, json)
+
+
+@reported
+def stats(
+    since: Annotated[str, typer.Option(help="Only from this day on, YYYY-MM-DD.")] = "",
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """How many messages were delivered, relayed, refused, filed; how many wait; how many profiles there are."""
+    from datetime import datetime
+
+    import evidence as room
+    import patients
+    from store import InvalidInputError, now_ms, tasks
+
+    try:
+        start = int(datetime.fromisoformat(since).astimezone().timestamp() * 1000) if since else 0
+    except ValueError:
+        fail(InvalidInputError("stats.since", "a day is written YYYY-MM-DD"))
+    with open_store(home) as store:
+        figures: dict[str, int] = dict(sorted(store.read(room.counts, start).items()))
+        figures |= {
+            f"profiles {state}": count for state, count in store.read(patients.count_by_state).items()
+        }
+        for queue in tasks.QUEUES:
+            figures[f"{queue} waiting"] = len(store.read(tasks.pending, queue, 1_000_000))
+        figures["silent for an hour"] = len(store.read(room.silent, now_ms() - 3_600_000))
+    if csv:
+        typer.echo("figure,count")
+        for name, count in figures.items():
+            typer.echo(f"{name},{count}")
+        return
+    show(figures, json)

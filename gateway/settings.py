@@ -1,0 +1,169 @@
+"""Settings: one TOML file, ``passerelle.toml`` in the home, read and checked before anything starts.
+
+A configuration that cannot work does not start: every value is checked here, and the message names the
+key. Paths are relative to the home.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gateway.routing import Policy
+from store import PasserelleError
+
+FILE_NAME = "passerelle.toml"
+
+
+class SettingsError(PasserelleError):
+    """The settings cannot be used; the text names the key."""
+
+    code = 451
+    enhanced = "4.3.5"
+    fault = "config"
+
+
+def _address(value: str) -> str:
+    if value:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+            raise ValueError("must be host:port")
+    return value
+
+
+def _domain(value: str) -> str:
+    value = value.casefold()
+    if value and ("@" in value or " " in value or "." not in value):
+        raise ValueError("must be a domain name")
+    return value
+
+
+HostPort = Annotated[str, AfterValidator(_address)]
+Domain = Annotated[str, AfterValidator(_domain)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GatewaySection(_Section):
+    """Who we are and what we serve."""
+
+    hostname: Domain = Field(description="our name in EHLO, Received and notifications")
+    patient_domain: Domain = Field("", description="domain of the patients served here; empty for none")
+    hosted_domains: list[Domain] = Field([], description="domains of professionals whose mailboxes are here")
+    unlisted: Literal["accept", "refuse"] = Field("accept", description="senders absent from the annuaire")
+    message_size: int = Field(
+        25 * 1024 * 1024, ge=65536, le=1024**3, description="octets of a message, announced"
+    )
+    y: Literal["all", "xdm", "none"] = Field("all", description="documents filed into the record")
+    whitelist_max_age_days: int = Field(7, ge=0, description="after that nobody is authorised; 0: never")
+    quota: int = Field(0, ge=0, description="octets of a patient's mailbox; 0: none")
+
+
+class PortsSection(_Section):
+    """Where we listen; empty: not at all."""
+
+    operators: HostPort = Field("127.0.0.1:2525", description="SMTP between operators: STARTTLS, mutual TLS")
+    submission: HostPort = Field("127.0.0.1:4650", description="SMTP submission: implicit TLS, sign-in")
+    imap: HostPort = Field("127.0.0.1:9930", description="IMAP: implicit TLS")
+
+
+class TlsSection(_Section):
+    """Our certificate, for servers and as a client of other operators: PEM, chain included."""
+
+    certificate: str = "tls/server.pem"
+    key: str = "tls/server.key"
+
+
+class RelaySection(_Section):
+    """Mail that leaves for other operators."""
+
+    routes: dict[str, HostPort] = Field({}, description="domain to host:port, instead of its MX")
+    lifetime_hours: int = Field(48, ge=1)
+    concurrency: int = Field(10, ge=1, le=200)
+
+
+class WhitelistSection(_Section):
+    """The signer that the list of authorised domains must name."""
+
+    signer_cn: str = ""
+    signer_ou: str = ""
+
+
+class RunSection(_Section):
+    """Processes and logs."""
+
+    fronts: int = Field(
+        0, ge=0, le=64, description="processes that serve ports; 0: one per processor, at most 4"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    database: str = Field("", description="SQLAlchemy URL of a PostgreSQL; empty: SQLite in the home")
+
+
+class Settings(_Section):
+    """Everything in ``passerelle.toml``."""
+
+    gateway: GatewaySection
+    ports: PortsSection = PortsSection()
+    tls: TlsSection = TlsSection()
+    relay: RelaySection = RelaySection()
+    whitelist: WhitelistSection = WhitelistSection()
+    run: RunSection = RunSection()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if not self.gateway.patient_domain and not self.gateway.hosted_domains:
+            raise ValueError("gateway: give patient_domain or hosted_domains, else there is nobody to serve")
+        if self.gateway.patient_domain in self.gateway.hosted_domains:
+            raise ValueError("gateway: a domain is the patients' or the professionals', not both")
+        taken = [port for port in (self.ports.operators, self.ports.submission, self.ports.imap) if port]
+        fixed = [port for port in taken if not port.endswith(":0")]
+        if len(set(fixed)) != len(fixed):
+            raise ValueError("ports: two services on one port")
+        return self
+
+    def policy(self) -> Policy:
+        """The part that routing asks for."""
+        return Policy(
+            hostname=self.gateway.hostname,
+            patient_domain=self.gateway.patient_domain,
+            hosted=frozenset(self.gateway.hosted_domains),
+            unlisted=self.gateway.unlisted,
+            size_limit=self.gateway.message_size,
+            whitelist_max_age=self.gateway.whitelist_max_age_days * 86_400_000,
+            y=self.gateway.y,
+        )
+
+    @property
+    def system_address(self) -> str:
+        """Where the gateway's own notifications come from."""
+        domain = self.gateway.patient_domain or self.gateway.hosted_domains[0]
+        return f"postmaster@{domain}"
+
+
+def load_settings(home: Path) -> Settings:
+    """Read and check ``passerelle.toml``.
+
+    :raises SettingsError: missing, not TOML, an unknown key, or a value that cannot be.
+    """
+    path = home / FILE_NAME
+    try:
+        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            "settings.missing", f"{path} is missing: make a home with `passerelle init`"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("settings.syntax", f"{path} is not TOML: {error}") from None
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"{where}: {first['msg']}" if where else first["msg"]
+        raise SettingsError("settings.value", f"{path}: {message}") from None

@@ -1,0 +1,115 @@
+"""The processes of a running gateway.
+
+The parent holds the store's writer and starts the others: ``front`` processes serve the ports (they
+share them by SO_REUSEPORT), one ``back`` process works off the queues. A child that dies is started
+again; when the parent dies, its children see the writer go away and end too, so nothing half-alive
+stays behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from gateway.settings import Settings
+from store import Store
+
+log = structlog.get_logger("supervisor")
+
+_RESTART_AFTER_S = 0.2
+_RESTART_AT_MOST_S = 10.0
+_STEADY_AFTER_S = 30.0
+
+
+class Supervisor:
+    """Runs the children of one home until told to stop."""
+
+    def __init__(self, home: Path, settings: Settings) -> None:
+        self._home = home
+        fronts = settings.run.fronts or min(os.cpu_count() or 1, 4)
+        self._roles = [f"front-{number}" for number in range(1, fronts + 1)] + ["back"]
+        self._stop = asyncio.Event()
+        self._ready: dict[str, asyncio.Event] = {role: asyncio.Event() for role in self._roles}
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def ready(self) -> None:
+        """Returns when every child serves."""
+        await asyncio.gather(*(event.wait() for event in self._ready.values()))
+
+    async def run(self) -> None:
+        """Keep the children alive; on :meth:`stop` end them gracefully and return."""
+        await asyncio.gather(*(self._keep(role) for role in self._roles))
+
+    async def _keep(self, role: str) -> None:
+        pause = _RESTART_AFTER_S
+        loop = asyncio.get_running_loop()
+        while not self._stop.is_set():
+            began = loop.time()
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "gateway.worker",
+                str(self._home),
+                role,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            reading = asyncio.create_task(self._read(role, child))
+            stopping = asyncio.create_task(self._stop.wait())
+            ended = asyncio.create_task(child.wait())
+            await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                with contextlib.suppress(ProcessLookupError):
+                    child.terminate()
+                try:
+                    await asyncio.wait_for(asyncio.shield(ended), 20)
+                except TimeoutError:
+                    with contextlib.suppress(ProcessLookupError):
+                        child.kill()
+            status = await ended
+            stopping.cancel()
+            await reading
+            if self._stop.is_set():
+                return
+            if loop.time() - began > _STEADY_AFTER_S:
+                pause = _RESTART_AFTER_S
+            log.error("process_ended", process=role, status=status, restart_in=pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+            pause = min(pause * 2, _RESTART_AT_MOST_S)
+
+    async def _read(self, role: str, child: asyncio.subprocess.Process) -> None:
+        assert child.stdout is not None
+        async for line in child.stdout:
+            if line.strip() == b"ready":
+                self._ready[role].set()
+
+
+async def serve(home: Path, settings: Settings, store: Store) -> None:
+    """Run until SIGTERM or SIGINT. ``store`` must be the writer: opened before any child starts."""
+    supervisor = Supervisor(home, settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    pid_file = home / "run" / "serve.pid"
+    pid_file.write_text(f"{os.getpid()}\n")
+    running = asyncio.create_task(supervisor.run())
+    ready = asyncio.create_task(supervisor.ready())
+    try:
+        await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            log.info("serving", hostname=settings.gateway.hostname, recovered=store.recovered)
+            (home / "run" / "ready").touch()
+        await running
+    finally:
+        ready.cancel()
+        pid_file.unlink(missing_ok=True)
+        (home / "run" / "ready").unlink(missing_ok=True)

@@ -1,0 +1,40 @@
+"""Shared by all tests: programs of Debian's packages are skipped aloud where they are missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# program looked for -> Debian package that holds it
+PACKAGES = {
+    "swaks": "swaks",
+    "mbsync": "isync",
+    "openssl": "openssl",
+    "curl": "curl",
+    "dovecot": "dovecot-imapd",
+    "postgres": "postgresql-15",
+    "xmllint": "libxml2-utils",
+}
+_ELSEWHERE = ["/usr/sbin", "/usr/lib/postgresql/15/bin"]
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program, also where Debian keeps servers."""
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *_ELSEWHERE]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("package"):
+            name = str(marker.args[0])
+            if find_program(name) is None:
+                package = PACKAGES.get(name, name)
+                item.add_marker(pytest.mark.skip(reason=f"{name} is missing (Debian package {package})"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).resolve().parent.parent
