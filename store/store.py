@@ -119,7 +119,7 @@ class Store:
     def _open_postgres(self) -> None:
         self._become_writer(recover=False)
         self._notices = PostgresNotices(self.url, self._hear)
-        self._start_writer(self._notices.announce, lambda: None, own_notices=False)
+        self._start_writer(self._notices.announce, lambda: None)
 
     def _become_writer(self, *, recover: bool = True) -> None:
         engine = database.writing_engine(self.url)
@@ -143,9 +143,8 @@ class Store:
         settler = channel.Settler()
 
         def announced(notices: list[Notice]) -> None:
-            announce(notices)
-            if own_notices:
-                self._hear(notices)
+            self._hear(notices)  # at once here, so that a key destroyed is a key forgotten
+            announce(notices)  # PostgreSQL brings ours back a second time: hearing twice changes nothing
 
         def after_group() -> None:
             settler.flush()
