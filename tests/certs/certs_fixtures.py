@@ -1,0 +1,11 @@
+"""What the tests of this room share beside the fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from certs import TrustStore
+
+NOW = 1_790_000_000_000  # the PKI's present: nothing here depends on the day tests run
+
+Load = Callable[..., TrustStore]
