@@ -174,6 +174,7 @@ class DemoPki:
             [*self._use(use, begin, end), *shape.alternative_names(email=email), shape.category()],
             begin=begin,
             end=end,
+            key_type="rsa2048" if use == "sign" else None,  # the whitelist is signed by rsa-sha256
         )
 
     def issue_person(
@@ -219,10 +220,11 @@ class DemoPki:
         begin: int | None = None,
         end: int | None = None,
         policy: str = shape.POLICY,
+        key_type: KeyType | None = None,
     ) -> Issued:
         """Any leaf; the usual extensions are added. Valid from 30 days ago for three years."""
         certificate, signer = self._authorities[authority]
-        key = self._new_key()
+        key = self._new_key(key_type)
         leaf = self._sign(
             subject,
             key.public_key(),
@@ -363,8 +365,8 @@ class DemoPki:
         shelf = "roots" if root else "intermediates"
         write_atomically(self.trust / shelf / f"{which}.pem", pem)
 
-    def _new_key(self) -> PrivateKey:
-        if self._state.key_type == "rsa2048":
+    def _new_key(self, key_type: KeyType | None = None) -> PrivateKey:
+        if (key_type or self._state.key_type) == "rsa2048":
             return rsa.generate_private_key(65537, 2048)
         return ec.generate_private_key(ec.SECP256R1())
 

@@ -109,7 +109,7 @@ def stats(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """How many messages were delivered, relayed, refused, filed; how many wait; how many profiles there are."""
+    """What was delivered, relayed, refused and filed; what waits; the profiles by state."""
     from datetime import datetime
 
     import evidence as room

@@ -1,4 +1,4 @@
-"""One child process of the supervisor: ``python -m gateway.worker HOME ROLE``."""
+"""One child process of the supervisor: a front or the back of a gateway."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import structlog
@@ -21,7 +22,7 @@ log = structlog.get_logger("worker")
 _WATCH_WRITER_S = 0.2
 
 
-async def run(home: Path, role: str, settings: Settings) -> int:
+async def run(home: Path, role: str, settings: Settings, ready: Connection) -> int:
     """Serve until SIGTERM (0), or until the writer went away (3)."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -32,7 +33,8 @@ async def run(home: Path, role: str, settings: Settings) -> int:
     try:
         part = Back(home, settings, store) if role == "back" else Front(home, settings, store)
         await part.start(reuse_port=True)
-        print("ready", flush=True)
+        ready.send_bytes(b"ready")
+        ready.close()
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _WATCH_WRITER_S)
@@ -46,16 +48,13 @@ async def run(home: Path, role: str, settings: Settings) -> int:
     return status
 
 
-def main() -> int:
-    home, role = Path(sys.argv[1]), sys.argv[2]
+def run_child(home: Path, role: str, ready: Connection) -> None:
+    """The whole life of a child; leaves the process with its exit status."""
     try:
         settings = load_settings(home)
         logs.set_up(settings.run.log_level, settings.run.log_format, role=role)
-        return asyncio.run(run(home, role, settings))
+        status = asyncio.run(run(home, role, settings, ready))
     except PasserelleError as error:
         log.error("cannot_start", rule=error.rule, reason=error.log)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        status = 2
+    sys.exit(status)

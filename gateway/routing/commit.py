@@ -77,7 +77,7 @@ def accept(
         )
 
     for copy in deliveries:
-        if not _first_time(tx, copy.box_id, copy.digest, trace_id):
+        if not first_time(tx, copy.box_id, copy.digest, trace_id):
             prove("duplicate", copy.recipient, copy.rule)
             result.duplicates += 1
             continue
@@ -117,11 +117,11 @@ def _deliver(tx: Tx, copy: Delivery, trace_id: str) -> None:
 
 
 def _queue(tx: Tx, relay: Relay, sent: Delivery | None, result: Accepted) -> list[tuple[str, str]]:
-    """Hold the message in the outbox and queue its copies; returns (recipient, rule) of those that are new."""
+    """Hold the message in the outbox, queue its copies; returns (recipient, rule) of the new ones."""
     fresh = [
         (job, rule)
         for job, digest, rule in zip(relay.jobs, relay.digests, relay.rules, strict=True)
-        if _first_time(tx, relay.box_id, digest, job.trace_id)
+        if first_time(tx, relay.box_id, digest, job.trace_id)
     ]
     result.duplicates += len(relay.jobs) - len(fresh)
     result.queued = len(fresh)
@@ -161,7 +161,8 @@ def _sent_folder(tx: Tx, box_id: int) -> int:
     return folder.folder_id if folder else mail.INBOX_ID
 
 
-def _first_time(tx: Tx, box_id: int, digest: bytes, trace_id: str) -> bool:
+def first_time(tx: Tx, box_id: int, digest: bytes, trace_id: str) -> bool:
+    """Note a delivery within a transaction; False when the same one was noted before."""
     values = {"box_id": box_id, "digest": digest, "trace_id": trace_id, "at": tx.now}
     insert = upsert(delivery, values, ["box_id", "digest"], update=False).returning(delivery.c.box_id)
     return tx.conn.execute(insert).scalar_one_or_none() is not None

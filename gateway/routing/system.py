@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from gateway.message import Indexer, MessageIndex, MessageMeta, encode_meta
 from gateway.routing import commit
 from gateway.routing.model import Recipient, RelayJob
@@ -21,10 +23,12 @@ def prepare(store: Store, box_id: int, raw: bytes) -> tuple[mail.NewMessage, Mes
     return store.new_message(box_id, spool, encode_meta(MessageMeta(prefix=b"", index=index))), index
 
 
-def relay_job(message: mail.NewMessage, index: MessageIndex, recipient: str, trace_id: str) -> RelayJob:
-    """A job that sends a notification, with the null reverse-path (RFC 3461 §6.1, RFC 8098 §2.1)."""
+def relay_job(
+    message: mail.NewMessage, index: MessageIndex, recipient: str, trace_id: str, mail_from: str = ""
+) -> RelayJob:
+    """A job that sends a notification; its reverse-path is the null one by default (RFC 3461 §6.1)."""
     return RelayJob(
-        mail_from="",
+        mail_from=mail_from,
         recipient=Recipient(address=recipient, notify="NEVER"),
         message_id=message.message_id,
         header_message_id=index.facts.message_id,
@@ -42,12 +46,19 @@ def put_in_queue(tx: Tx, box_id: int, message: mail.NewMessage, job: RelayJob) -
 
 @operation("routing.send_notice")
 def send_notice(
-    tx: Tx, *, box_id: int, message: mail.NewMessage, job: RelayJob | None, local_box: int
-) -> None:
-    """Send a notification of ours: into a box here (``local_box``), or by relay from ``box_id``."""
+    tx: Tx, *, key: str, box_id: int, message: mail.NewMessage, job: RelayJob | None, local_box: int
+) -> bool:
+    """Send a notification of ours once for each ``key``: into a box here, or by relay from ``box_id``.
+
+    False when it was sent before; nothing is done then. :raises NotFoundError: it has no recipient.
+    """
+    if job is None and not local_box:
+        raise NotFoundError("notice.recipient", "a notice needs a recipient")
+    digest = hashlib.sha256(key.encode()).digest()
+    if not commit.first_time(tx, local_box or box_id, digest, job.trace_id if job else key):
+        return False
     if local_box:
         mail.append(tx, box_id=local_box, folder_id=mail.INBOX_ID, message=message)
     elif job is not None:
         put_in_queue(tx, box_id, message, job)
-    else:
-        raise NotFoundError("notice.recipient", "a notice needs a recipient")
+    return True
