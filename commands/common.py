@@ -30,6 +30,9 @@ _NEXT = {
     "store.writer": "Is `passerelle serve` running on this home? Wait for it, or stop it.",
     "store.key": "Put back master.key from the backup of this home.",
     "store.segment": "Restore the segment from a backup, then start again.",
+    "patient.transition": "`passerelle patient show INS` tells its state and history.",
+    "whitelist.signer": "Set signer_cn and signer_ou in [whitelist], or give --signer-cn and --signer-ou.",
+    "annuaire.truncated": "Fetch the file again; what was loaded before is still in use.",
     "queue.task": "`passerelle queue list` shows the tasks and their numbers.",
     "patient.unknown": "Import the person first: `passerelle patient import FILE`.",
     "sender.certificate": "`passerelle certs list` shows what is trusted here.",
@@ -105,6 +108,8 @@ def show(
     from rich.table import Table
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 220  # into a file or a pipe: nothing is cut
     if isinstance(data, Mapping):
         table = Table(show_header=False, box=None)
         for name, value in data.items():
@@ -112,7 +117,7 @@ def show(
     else:
         table = Table(box=None, header_style="bold")
         for name in data[0]:
-            table.add_column(str(name))
+            table.add_column(str(name), overflow="fold")
         for row in data:
             table.add_row(*(_text(value) for value in row.values()))
     console.print(table)

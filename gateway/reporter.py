@@ -12,6 +12,13 @@ from gateway.smtp import build_mdn
 from gateway.smtp.reports import encoded, one_line, rfc_date
 from store import Store, mail, now_ms
 
+_DONE = {
+    "filed": "déposé",
+    "replaced": "déposé, remplace la version précédente",
+    "duplicate": "déjà présent dans le dossier",
+    "deleted": "retiré du dossier",
+}
+
 
 class Reporter:
     """Sends filing reports from the gateway's own mailbox, each once (by ``FilingReport.key``).
@@ -53,7 +60,7 @@ class Reporter:
             elif line.outcome == "passed":
                 sentences.append(f"{line.place} : rien à déposer ({line.reason})")
             else:
-                sentences.append(f"{line.place} : déposé")
+                sentences.append(f"{line.place} : {_DONE[line.outcome]}")
         return "\r\n".join(sentences)
 
     def _receipt(self, report: FilingReport, to: str) -> Iterator[bytes]:

@@ -81,11 +81,12 @@ def target(conn: Connection, policy: Policy, origin: Origin, mail_from: str, rec
             return Target(recipient=recipient, checks=checks)
     if policy.patient_domain and domain == policy.patient_domain:
         ins = patients.ins_of_address(recipient, policy.patient_domain)
-        profile = patients.profile_by_address(conn, recipient) if ins else None
+        valid = ins is not None and patients.valid_ins(ins)
+        profile = patients.profile(conn, ins) if ins and valid else None
         box = mail.box_by_id(conn, profile.box_id) if profile and profile.box_id else None
         checks += rules.patient_recipient(
             rules.PatientRecipient(
-                valid=ins is not None,
+                valid=valid,
                 state=profile.state if profile else "",
                 full=box is not None and _full(box),
             )

@@ -320,7 +320,10 @@ class Router:
         known = index.facts
         if self.policy.y == "none" or known.auto or not any(part.attached for _, part in walk(index.root)):
             return None
-        report = known.disposition_to[0].address if known.disposition_to else ""
+        # RFC 8098 §2.1: no automatic receipt when it would go elsewhere than the reverse-path
+        report = known.disposition_to[0].address if len(known.disposition_to) == 1 else ""
+        if report.casefold() != envelope.mail_from.casefold():
+            report = ""
         return FilingJob(
             ins=target.ins,
             message_id=message_id,

@@ -253,8 +253,7 @@ def patient_recipient(facts: PatientRecipient) -> list[Check]:
     checks = [Check("recipient.invalid", True, "the address is an INS with its key")]
     if facts.state in _NOT_THERE:
         return [*checks, _NOT_THERE[facts.state]]
-    checks.append(Check("recipient.open", True, f"the patient's space is {facts.state}"))
-    return [*checks, _room(facts.full)]
+    return [*checks, _room(facts.full), Check("recipient.open", True, f"the patient's space is {facts.state}")]
 
 
 def _room(full: bool) -> Check:
@@ -269,14 +268,14 @@ def hosted_recipient(*, exists: bool, is_open: bool, full: bool) -> list[Check]:
         return [Check("recipient.unknown", False, "no such mailbox here", 550, "5.1.1")]
     if not is_open:
         return [Check("recipient.closed", False, "this mailbox is closed", 550, "5.2.1")]
-    return [Check("recipient.open", True, "the mailbox is open"), _room(full)]
+    return [_room(full), Check("recipient.open", True, "the mailbox is open")]
 
 
 def trusted_domain(*, listed: bool) -> list[Check]:
     """Professional to professional: between domains of the trust space only."""
     return [
         Check(
-            "recipient.untrusted",
+            "recipient.domain",
             listed,
             "the recipient's domain is in the whitelist"
             if listed

@@ -1,0 +1,263 @@
+"""Documents of the record: file, replace, delete, list, open.
+
+Rules of the CI-SIS volet "Structuration minimale" for a consumer: the same id is never filed twice, a set
+keeps one current version, an older version never overwrites a newer one; only the author or his
+structure replaces or deletes (application error 901).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+
+from dossier.errors import DossierError
+from dossier.model import APPROVED, DELETED, DEPRECATED, Depositor, Document, DocumentInfo, Filed, NewDocument
+from dossier.tables import document
+from store import BodyReader, BodyRef, NotFoundError, Spool, Store, StoreError, Tx, new_id, operation
+
+_NONCE: Final = 12
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(DocumentInfo)
+
+
+def prepare_document(
+    store: Store,
+    spool: Spool,
+    *,
+    box_id: int,
+    unique_id: str,
+    set_id: str,
+    version: int,
+    author_id: str,
+    author_struct: str,
+    depositor: Depositor,
+    created_at: int,
+    content_sha256: bytes,
+    replaces: list[str],
+    trace_id: str,
+    message_id: int,
+    info: DocumentInfo,
+) -> NewDocument:
+    """Place the spooled bytes and seal what is known of them; the result goes to :func:`file_document`.
+
+    Blocking. Raises :class:`StoreError` when the box has no key (closed) or the disk refuses.
+    """
+    ref, wrapped_key = store.place_body(box_id, spool)
+    nonce = os.urandom(_NONCE)  # random 96-bit nonce, NIST SP 800-38D §8.2.2
+    sealed = AESGCM(store.box_key(box_id)).encrypt(nonce, _encoder.encode(info), _place(unique_id))
+    return NewDocument(
+        box_id=box_id,
+        unique_id=unique_id,
+        set_id=set_id,
+        version=version,
+        author_id=author_id,
+        author_struct=author_struct,
+        depositor=depositor,
+        created_at=created_at,
+        content_sha256=content_sha256,
+        replaces=replaces,
+        trace_id=trace_id,
+        message_id=message_id,
+        ref=ref,
+        wrapped_key=wrapped_key,
+        sealed=nonce + sealed,
+    )
+
+
+def _place(unique_id: str) -> bytes:
+    return b"document:" + unique_id.encode()
+
+
+# -- writing --------------------------------------------------------------------------------------
+
+
+def put_document(tx: Tx, new: NewDocument) -> Filed:
+    """File a document within a transaction; the part of :func:`file_document` other operations use.
+
+    Nothing is written when it raises :class:`DossierError`: ``dossier.unique_id`` (the id is taken by other
+    content), ``dossier.version`` (900: not newer than what the set holds, or what it replaces is not
+    current), ``dossier.author`` (901: someone else's document).
+    """
+    same = _row(tx.conn, document.c.box_id == new.box_id, document.c.unique_id == new.unique_id)
+    if same is not None:
+        if bytes(same.content_sha256) == new.content_sha256:
+            return Filed(same.document_id, "duplicate")
+        raise DossierError("dossier.unique_id", "a document with this id and another content is on record")
+    replaced = _replaced(tx.conn, new)
+    document_id = new_id()
+    tx.segments.add(new.ref.segment)
+    tx.conn.execute(
+        insert(document).values(
+            box_id=new.box_id,
+            document_id=document_id,
+            unique_id=new.unique_id,
+            set_id=new.set_id,
+            version=new.version,
+            status=APPROVED,
+            author_id=new.author_id,
+            author_struct=new.author_struct,
+            depositor=new.depositor.address.casefold(),
+            depositor_id=new.depositor.id_nat,
+            depositor_struct=new.depositor.struct_id,
+            content_sha256=new.content_sha256,
+            created_at=new.created_at,
+            filed_at=tx.now,
+            trace_id=new.trace_id,
+            message_id=new.message_id,
+            segment=new.ref.segment,
+            offset=new.ref.offset,
+            length=new.ref.length,
+            size=new.ref.size,
+            sha256=new.ref.sha256,
+            wrapped_key=new.wrapped_key,
+            sealed=new.sealed,
+        )
+    )
+    if replaced:
+        tx.conn.execute(
+            update(document)
+            .where(document.c.box_id == new.box_id, document.c.document_id.in_(replaced))
+            .values(status=DEPRECATED, ended_at=tx.now, replaced_by=document_id)
+        )
+    tx.notify(new.box_id, 0)
+    return Filed(document_id, "replaced" if replaced else "filed")
+
+
+def _replaced(conn: Connection, new: NewDocument) -> list[int]:
+    """The current documents that ``new`` takes the place of. Raises as :func:`put_document`."""
+    related: list[ColumnElement[bool]] = [document.c.unique_id.in_(new.replaces)] if new.replaces else []
+    if new.set_id:
+        related.append(document.c.set_id == new.set_id)
+    if not related:
+        return []
+    replaced = []
+    for condition in related:
+        for row in _rows(conn, document.c.box_id == new.box_id, condition):
+            if row.unique_id in new.replaces and row.status != APPROVED:
+                raise DossierError("dossier.version", "the document to replace is not the current version")
+            if (row.set_id == new.set_id or row.unique_id in new.replaces) and row.version >= new.version:
+                raise DossierError("dossier.version", "a version as recent as this one is on record")
+            if row.status == APPROVED and row.document_id not in replaced:
+                _check_author(row, new.depositor)
+                replaced.append(row.document_id)
+    return replaced
+
+
+def _check_author(row: Row[Any], by: Depositor) -> None:
+    """Only the author, the one who filed it, or their structure may touch a document (error 901)."""
+    persons = {row.author_id, row.depositor_id} - {""}
+    structures = {row.author_struct, row.depositor_struct} - {""}
+    if by.address.casefold() != row.depositor and by.id_nat not in persons and by.struct_id not in structures:
+        raise DossierError("dossier.author", "only the author of a document or his structure may change it")
+
+
+@operation("dossier.file_document")
+def file_document(tx: Tx, *, new: NewDocument) -> Filed:
+    """File a document once: the same again is a ``duplicate``. Raises as :func:`put_document`."""
+    return put_document(tx, new)
+
+
+@operation("dossier.delete_document")
+def delete_document(tx: Tx, *, box_id: int, unique_id: str, by: Depositor) -> Filed:
+    """Take a document out of the record at its author's request; it stays traceable, nobody reads it.
+
+    Deleting it again changes nothing. Raises :class:`DossierError`: ``dossier.unknown`` (906: no such
+    document here), ``dossier.author`` (901).
+    """
+    row = _row(tx.conn, document.c.box_id == box_id, document.c.unique_id == unique_id)
+    if row is None:
+        raise DossierError("dossier.unknown", "the document to delete is not on record")
+    _check_author(row, by)
+    if row.status != DELETED:
+        tx.conn.execute(
+            update(document)
+            .where(document.c.box_id == box_id, document.c.document_id == row.document_id)
+            .values(status=DELETED, ended_at=tx.now)
+        )
+        tx.notify(box_id, 0)
+    return Filed(row.document_id, "deleted")
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def _rows(conn: Connection, *where: ColumnElement[bool]) -> list[Row[Any]]:
+    order = (document.c.created_at.desc(), document.c.document_id.desc())
+    return list(conn.execute(select(document).where(and_(*where)).order_by(*order)))
+
+
+def _row(conn: Connection, *where: ColumnElement[bool]) -> Row[Any] | None:
+    return conn.execute(select(document).where(and_(*where))).one_or_none()
+
+
+def documents(conn: Connection, store: Store, box_id: int, *, history: bool = False) -> list[Document]:
+    """The documents of a record, newest first; with ``history`` also replaced and deleted ones.
+
+    Used as ``store.read(documents, store, box_id)``. Raises :class:`StoreError` when the box's key is gone.
+    """
+    where = [document.c.box_id == box_id]
+    if not history:
+        where.append(document.c.status == APPROVED)
+    cipher = AESGCM(store.box_key(box_id))
+    return [_opened(row, cipher) for row in _rows(conn, *where)]
+
+
+def document_by_id(conn: Connection, store: Store, document_id: int) -> Document:
+    """One document, whatever its status. Raises :class:`NotFoundError` ``dossier.unknown``."""
+    row = _row(conn, document.c.document_id == document_id)
+    if row is None:
+        raise NotFoundError("dossier.unknown", f"no document {document_id}")
+    return _opened(row, AESGCM(store.box_key(row.box_id)))
+
+
+def document_by_unique_id(conn: Connection, store: Store, box_id: int, unique_id: str) -> Document | None:
+    """The document of a record that has this id, whatever its status, or None."""
+    row = _row(conn, document.c.box_id == box_id, document.c.unique_id == unique_id)
+    return None if row is None else _opened(row, AESGCM(store.box_key(box_id)))
+
+
+def is_filed(conn: Connection, box_id: int, unique_id: str, content_sha256: bytes) -> bool:
+    """True when this very document is on record: filing it again would change nothing."""
+    found = conn.execute(
+        select(document.c.content_sha256).where(
+            document.c.box_id == box_id, document.c.unique_id == unique_id
+        )
+    ).scalar_one_or_none()
+    return found is not None and bytes(found) == content_sha256
+
+
+def open_document(store: Store, found: Document) -> BodyReader:
+    """A reader of the stored bytes (CDA XML). Its methods block."""
+    return store.open_placed(found.box_id, found.ref, found.wrapped_key)
+
+
+def _opened(row: Row[Any], cipher: AESGCM) -> Document:
+    try:
+        plain = cipher.decrypt(row.sealed[:_NONCE], row.sealed[_NONCE:], _place(row.unique_id))
+    except (InvalidTag, ValueError):
+        raise StoreError("store.key", "a sealed document does not open: wrong key or damaged bytes") from None
+    return Document(
+        box_id=row.box_id,
+        document_id=row.document_id,
+        unique_id=row.unique_id,
+        set_id=row.set_id,
+        version=row.version,
+        status=row.status,
+        created_at=row.created_at,
+        filed_at=row.filed_at,
+        ended_at=row.ended_at,
+        replaced_by=row.replaced_by,
+        depositor=row.depositor,
+        author_id=row.author_id,
+        author_struct=row.author_struct,
+        trace_id=row.trace_id,
+        message_id=row.message_id,
+        ref=BodyRef(row.segment, row.offset, row.length, row.size, row.sha256),
+        wrapped_key=row.wrapped_key,
+        info=_decoder.decode(plain),
+    )
