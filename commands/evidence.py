@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.common import DEFAULT_HOME, Home, Json, fail, moment, open_store, reported, show
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -36,7 +39,12 @@ def export(home: Home = DEFAULT_HOME) -> None:
     import evidence as room
 
     with open_store(home) as store:
-        store.read(lambda conn: [typer.echo(json.dumps(room.receipt(link))) for link in room.walk(conn)])
+
+        def write(conn: Connection) -> None:
+            for link in room.walk(conn):
+                typer.echo(json.dumps(room.receipt(link)))
+
+        store.read(write)
 
 
 @app.command()

@@ -107,14 +107,13 @@ def export(
         box = _box(store, address)
         written = 0
         for place in store.read(mail.folders, box.box_id):
+            entries = store.read(mail.entries, box.box_id, place.folder_id)
             target = folder / place.name.replace("/", "_")
-            for entry in store.read(mail.entries, box.box_id, place.folder_id):
-                found = store.read(
-                    lambda conn, wanted=entry.message_id: store.messages(conn, box.box_id, [wanted])
-                ).get(entry.message_id)
-                if found is None:
+            target.mkdir(parents=True, exist_ok=True)
+            for entry in entries:
+                found = store.read(store.messages, box.box_id, [entry.message_id]).get(entry.message_id)
+                if found is None:  # expunged meanwhile
                     continue
-                target.mkdir(parents=True, exist_ok=True)
                 with (target / f"{entry.uid}.eml").open("wb") as file:
                     file.write(decode_meta(found.meta).prefix)
                     for chunk in store.open_body(found).chunks():

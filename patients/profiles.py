@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from patients.errors import TransitionError, UnknownPatientError
 from patients.ins import address_of_ins, shaped_ins
@@ -108,6 +108,12 @@ def history(conn: Connection, ins: str) -> list[ProfileEvent]:
     statement = select(*columns).where(patient_event.c.ins == ins)
     rows = conn.execute(statement.order_by(patient_event.c.at, patient_event.c.event_id))
     return [ProfileEvent(*row) for row in rows]
+
+
+def count_by_state(conn: Connection) -> dict[str, int]:
+    """How many profiles are in each state."""
+    statement = select(patient.c.state, func.count()).group_by(patient.c.state).order_by(patient.c.state)
+    return {row[0]: row[1] for row in conn.execute(statement)}
 
 
 @operation("patients.change")

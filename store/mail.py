@@ -154,7 +154,9 @@ def _one(rows: Any, kind: type[Any]) -> Any:
 
 
 def box_by_address(conn: Connection, address: str) -> Box | None:
-    """The box of an address, whatever its case."""
+    """The box of an address, whatever its case. Text that no database keeps is nobody's address."""
+    if "\0" in address or not address.isprintable():
+        return None
     result: Box | None = _one(conn.execute(_select_box, {"address": address.casefold()}), Box)
     return result
 

@@ -1,0 +1,25 @@
+# make demo | serve | test | bench | lint — each sets up .venv first (scripts/setup tells what it installs)
+.PHONY: demo serve test bench lint setup
+PYTHON_BIN := .venv/bin
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@$(PYTHON_BIN)/passerelle demo
+
+serve: setup
+	@$(PYTHON_BIN)/passerelle serve --demo --home demo-home
+
+lint: setup
+	$(PYTHON_BIN)/ruff check .
+	$(PYTHON_BIN)/ruff format --check .
+	$(PYTHON_BIN)/mypy
+
+test: lint
+	@scripts/debian-packages swaks isync dovecot-imapd openssl curl postgresql-15 libxml2-utils \
+	  || if [ "$${CI:-}" = true ] && [ "$$(id -u)" = 0 ]; then exit 1; else echo "test: tests that need them are skipped"; fi
+	$(PYTHON_BIN)/pytest
+
+bench: setup
+	$(PYTHON_BIN)/python -m bench
