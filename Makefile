@@ -17,7 +17,7 @@ lint: setup
 	$(PYTHON_BIN)/mypy
 
 test: lint
-	@scripts/debian-packages swaks isync dovecot-imapd openssl curl postgresql-15 libxml2-utils \
+	@scripts/debian-packages swaks libnet-ssleay-perl isync dovecot-imapd openssl curl postgresql-15 libxml2-utils \
 	  || if [ "$${CI:-}" = true ] && [ "$$(id -u)" = 0 ]; then exit 1; else echo "test: tests that need them are skipped"; fi
 	$(PYTHON_BIN)/pytest
 

@@ -1,14 +1,23 @@
-"""Tells the sender of a message what became of its documents: a receipt, or an ordinary mail."""
+"""Tells the sender of a message what became of it: delivered, documents filed or refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gateway.dmp_bridge import FilingReport
-from gateway.message import decode_meta
-from gateway.routing import RelayJob, domain_of, prepare, relay_job, send_notice
+from gateway.message import MessageIndex, decode_meta
+from gateway.routing import (
+    DeliveryReport,
+    Envelope,
+    Recipient,
+    RelayJob,
+    domain_of,
+    prepare,
+    relay_job,
+    send_notice,
+)
 from gateway.settings import Settings
-from gateway.smtp import build_mdn
+from gateway.smtp import DsnRecipient, build_dsn, build_mdn
 from gateway.smtp.reports import encoded, one_line, rfc_date
 from store import Store, mail, now_ms
 
@@ -109,3 +118,25 @@ class Reporter:
             f"{report.code} {report.label}",
         ]
         yield ("\r\n".join([*fields, "", *text]) + "\r\n").encode()
+
+
+def delivery_report(hostname: str) -> DeliveryReport:
+    """What the router calls to write the report of a delivery that NOTIFY=SUCCESS asked for."""
+
+    def write(envelope: Envelope, delivered: list[Recipient], index: MessageIndex) -> bytes:
+        return build_dsn(
+            hostname=hostname,
+            mail_from=envelope.mail_from,
+            report_id=f"{envelope.trace_id}.delivered",
+            now=now_ms(),
+            arrival=envelope.received_at,
+            recipients=[
+                DsnRecipient(address=one.address, action="delivered", status="2.0.0", orcpt=one.orcpt)
+                for one in delivered
+            ],
+            header=index.header,
+            envid=envelope.envid,
+            message_id=index.facts.message_id,
+        )
+
+    return write

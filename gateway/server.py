@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import platform
 import ssl
 from pathlib import Path
 
@@ -20,11 +22,11 @@ from certs import TrustStore, client_context, operators_context, server_context
 from gateway.dmp_bridge import FilingWorker, LocalDossier
 from gateway.dmp_bridge import Policy as FilingPolicy
 from gateway.imap import ImapServer
-from gateway.reporter import Reporter
+from gateway.reporter import Reporter, delivery_report
 from gateway.routing import Router, forget_deliveries
 from gateway.settings import Settings
 from gateway.smtp import Limits, RelayWorker, Route, Routes, Schedule, SmtpServer
-from store import PasserelleError, Store, now_ms
+from store import PasserelleError, Store, now_ms, tasks
 
 log = structlog.get_logger("server")
 
@@ -80,7 +82,7 @@ class Front(_Part):
 
     def __init__(self, home: Path, settings: Settings, store: Store) -> None:
         super().__init__(home, settings, store)
-        self.router = Router(store, settings.policy())
+        self.router = Router(store, settings.policy(), delivery_report(settings.gateway.hostname))
         limits = Limits(message_size=settings.gateway.message_size)
         asking: ssl.SSLContext = operators_context(self.certificate, self.key)
         shared = {
@@ -133,6 +135,8 @@ class Back(_Part):
 
     def __init__(self, home: Path, settings: Settings, store: Store) -> None:
         super().__init__(home, settings, store)
+        # One back for each home: its name finds again what it had leased when it was killed.
+        self.owner = f"{platform.node()[:40]}:{hashlib.sha256(bytes(home.resolve())).hexdigest()[:16]}"
         routes = {
             domain.casefold(): Route(*split_port(where)) for domain, where in settings.relay.routes.items()
         }
@@ -145,12 +149,13 @@ class Back(_Part):
             hostname=settings.gateway.hostname,
             schedule=Schedule(lifetime=settings.relay.lifetime_hours * HOUR_MS),
             domains=settings.relay.concurrency,
+            owner=self.owner,
         )
         self.filing = FilingWorker(
             store,
             LocalDossier(store),
             Reporter(store, settings),
-            owner="back",
+            owner=self.owner,
             policy=FilingPolicy(y=settings.gateway.y),
         )
         self._stop = asyncio.Event()
@@ -161,6 +166,8 @@ class Back(_Part):
 
     async def start(self, *, reuse_port: bool = False) -> None:
         """Begin to work; ``reuse_port`` is there for symmetry with :class:`Front`."""
+        count = await self.store.awrite(tasks.take_back, owner=self.owner)
+        log.info("queues", taken_back=count)
         self.relay.start()
         self._filing = asyncio.create_task(self.filing.run(self._stop))
         self._keep(RELOAD_TRUST_S, self._reload_trust)

@@ -131,6 +131,7 @@ class Settings(_Section):
         """The part that routing asks for."""
         return Policy(
             hostname=self.gateway.hostname,
+            system_address=self.system_address,
             patient_domain=self.gateway.patient_domain,
             hosted=frozenset(self.gateway.hosted_domains),
             unlisted=self.gateway.unlisted,

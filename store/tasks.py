@@ -99,6 +99,21 @@ def lease(tx: Tx, *, queue: str, owner: str, limit: int, lease_ms: int) -> list[
     return tasks
 
 
+@operation("tasks.take_back")
+def take_back(tx: Tx, *, owner: str, attempts: int = 3) -> int:
+    """A worker that was killed starts again: what it had leased is due now, not when its lease runs out.
+
+    A task tried more often than ``attempts`` times is left to its lease, for it may be what kills the
+    worker. ``owner`` must be the only worker of that name. Returns how many tasks became due.
+    """
+    leased = and_(task.c.state == "leased", task.c.lease_owner == owner, task.c.attempts <= attempts)
+    values = {"state": "due", "due_at": tx.now, "lease_owner": ""}
+    count = tx.conn.execute(update(task).where(leased).values(**values)).rowcount
+    for queue in QUEUES.values():
+        tx.notify(0, queue)
+    return count
+
+
 def _end(tx: Tx, task_id: int, states: tuple[str, ...], **values: object) -> bool:
     where = and_(task.c.task_id == task_id, or_(*(task.c.state == state for state in states)))
     return bool(tx.conn.execute(update(task).where(where).values(lease_owner="", **values)).rowcount)

@@ -99,7 +99,12 @@ class Mission:
             await clients.submit(self.play, "hopital", self.record, certificate="doctor")
             served = await box.wait_for(self.record.message_id)
         assert same_bytes(self.record, served), "the bytes differ"
-        return f"{len(self.record.raw)} octets, byte for byte"
+        async with mailbox(self.play, "hopital", DOCTOR.address) as box:
+            report = await box.wait_for("Action: delivered")
+        assert self.record.message_id.encode() in report
+        return (
+            f"{len(self.record.raw)} octets, byte for byte; the doctor has the delivery report he asked for"
+        )
 
     async def filing(self) -> str:
         wanted = 2

@@ -28,7 +28,17 @@ from gateway.dmp_bridge.settle import park, reported
 from gateway.dmp_bridge.target import FilingRequest, FilingTarget
 from gateway.message import MessageIndex, Part, attachments, decode_meta, decode_stream
 from patients import Profile, profile
-from store import BodyReader, InvalidInputError, NotFoundError, Notice, PasserelleError, Store, mail, now_ms
+from store import (
+    BodyReader,
+    InvalidInputError,
+    NotFoundError,
+    Notice,
+    PasserelleError,
+    Store,
+    faults,
+    mail,
+    now_ms,
+)
 from store.tasks import FILING, QUEUES, Task, lease, retry
 
 log = structlog.get_logger("dmp_bridge")
@@ -99,6 +109,7 @@ class FilingWorker:
             job = decode_job(task.payload)
             if isinstance(job, ReportJob):
                 await self._report(job.report)
+                faults.point("filing.reported")
                 await self._store.awrite(reported, task_id=task.task_id, report=job.report)
             else:
                 await self._file(task, job)
@@ -109,7 +120,9 @@ class FilingWorker:
 
     async def _file(self, task: Task, job: FilingJob) -> None:
         request = await self._store.in_thread(self._request, task, job)
+        faults.point("filing.planned")
         report = await self._target.file(request)
+        faults.point("filing.filed")
         log.info(
             "filing_done",
             trace_id=job.trace_id,

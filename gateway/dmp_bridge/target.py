@@ -10,7 +10,7 @@ from gateway.dmp_bridge.errors import BridgeError
 from gateway.dmp_bridge.jobs import FilingJob, FilingReport
 from gateway.dmp_bridge.model import Filing, Plan, Refused, Sender
 from gateway.dmp_bridge.settle import Deposit, Erasure, Settlement, settle
-from store import Store
+from store import Store, faults
 
 _CHUNK = 256 * 1024
 
@@ -47,6 +47,7 @@ class LocalDossier:
 
     async def file(self, request: FilingRequest) -> FilingReport:
         settlement = await self._store.in_thread(self._prepare, request)
+        faults.point("filing.sealed")
         return await self._store.awrite(settle, settlement=settlement)
 
     def _prepare(self, request: FilingRequest) -> Settlement:

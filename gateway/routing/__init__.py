@@ -4,7 +4,7 @@ from gateway.routing.commit import forget_deliveries, queue_relay
 from gateway.routing.correspondence import Contact, contact, contacts
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
-from gateway.routing.pipeline import Router
+from gateway.routing.pipeline import DeliveryReport, Router
 from gateway.routing.policy import Policy, domain_of
 from gateway.routing.rules import Check
 from gateway.routing.system import prepare, put_in_queue, relay_job, send_notice
@@ -12,6 +12,7 @@ from gateway.routing.system import prepare, put_in_queue, relay_job, send_notice
 __all__ = [
     "Check",
     "Contact",
+    "DeliveryReport",
     "Envelope",
     "Explanation",
     "FilingJob",

@@ -36,6 +36,14 @@ class Relay(msgspec.Struct, kw_only=True):
     rules: list[str]
 
 
+class Report(msgspec.Struct, kw_only=True):
+    """A report to the sender on what was delivered (RFC 3461 §5.2.1): to a box here, or by relay."""
+
+    box_id: int
+    message: mail.NewMessage
+    job: RelayJob | None
+
+
 class Accepted(msgspec.Struct, kw_only=True):
     """How many copies were delivered here, queued for others, and known already."""
 
@@ -56,6 +64,7 @@ def accept(
     deliveries: list[Delivery],
     relay: Relay | None,
     sent: Delivery | None,
+    report: Report | None,
 ) -> Accepted:
     """Deliver here, queue for others, open or end correspondence, leave filing tasks and evidence.
 
@@ -84,6 +93,11 @@ def accept(
         _deliver(tx, copy, trace_id)
         prove("delivered", copy.recipient, copy.rule)
         result.delivered += 1
+    if report is not None and result.delivered:
+        folder_id = mail.INBOX_ID if report.job is None else mail.OUTBOX_ID
+        mail.append(tx, box_id=report.box_id, folder_id=folder_id, message=report.message)
+        if report.job is not None:
+            queue_relay(tx, report.box_id, report.job)
     if relay is not None:
         for recipient, rule in _queue(tx, relay, sent, result):
             prove("accepted", recipient, rule)

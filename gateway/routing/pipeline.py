@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -22,9 +23,9 @@ from sqlalchemy import Connection
 import patients
 from certs import CertVerdict
 from gateway.message import MessageIndex, MessageMeta, encode_meta, walk
-from gateway.routing import commit, facts, prefix, rules
+from gateway.routing import commit, facts, prefix, rules, system
 from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
-from gateway.routing.policy import Policy
+from gateway.routing.policy import Policy, domain_of
 from store import PasserelleError, Spool, Store, faults, mail, new_id
 
 log = structlog.get_logger("routing")
@@ -33,12 +34,20 @@ _REMEMBER_SENDER_S = 5.0
 _REMEMBERED = 5_000
 
 
-class Router:
-    """Answers the SMTP session's questions, and accepts its messages."""
+# (envelope, recipients delivered here, index of the message) → a whole delivery report (RFC 3464)
+DeliveryReport = Callable[[Envelope, list[Recipient], MessageIndex], bytes]
 
-    def __init__(self, store: Store, policy: Policy) -> None:
+
+class Router:
+    """Answers the SMTP session's questions, and accepts its messages.
+
+    :param delivery_report: writes the report that NOTIFY=SUCCESS asks for; None: none is sent.
+    """
+
+    def __init__(self, store: Store, policy: Policy, delivery_report: DeliveryReport | None = None) -> None:
         self.store = store
         self.policy = policy
+        self._delivery_report = delivery_report
         self._senders: dict[tuple[Origin, str], tuple[float, Verdict]] = {}
         self._refusals: set[asyncio.Future[None]] = set()
 
@@ -287,7 +296,26 @@ class Router:
             "deliveries": deliveries,
             "relay": relay,
             "sent": sent,
+            "report": self._report(envelope, [asked for _, asked in here], index),
         }
+
+    def _report(
+        self, envelope: Envelope, delivered: list[Recipient], index: MessageIndex
+    ) -> commit.Report | None:
+        """The report on a delivery here, where the sender asked for one (RFC 3461 §4.1, §5.2.1)."""
+        asking = [asked for asked in delivered if "SUCCESS" in asked.notify.upper().split(",")]
+        if not asking or not envelope.mail_from or self._delivery_report is None:
+            return None
+        local = domain_of(envelope.mail_from) in (*self.policy.hosted, self.policy.patient_domain)
+        box = self.store.read(
+            mail.box_by_address, envelope.mail_from if local else self.policy.system_address
+        )
+        if box is None:
+            return None
+        raw = self._delivery_report(envelope, asking, index)
+        message, known = system.prepare(self.store, box.box_id, raw)
+        job = None if local else system.relay_job(message, known, envelope.mail_from, envelope.trace_id)
+        return commit.Report(box_id=box.box_id, message=message, job=job)
 
     def _sender_box(self, mail_from: str) -> int:
         box = self.store.read(mail.box_by_address, mail_from)

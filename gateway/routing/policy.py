@@ -15,6 +15,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Domains are casefolded.
 
     :param hostname: our name in Received and Authentication-Results.
+    :param system_address: mailbox here that the gateway's own notifications come from.
     :param patient_domain: domain of patients' addresses served here; "" where none are.
     :param hosted: domains whose professionals' mailboxes are here.
     :param unlisted: whether a sender absent from the annuaire is accepted (APP boxes are not published).
@@ -24,6 +25,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     hostname: str
+    system_address: str = ""
     patient_domain: str = ""
     hosted: frozenset[str] = frozenset()
     unlisted: Unlisted = "accept"

@@ -253,7 +253,11 @@ def patient_recipient(facts: PatientRecipient) -> list[Check]:
     checks = [Check("recipient.invalid", True, "the address is an INS with its key")]
     if facts.state in _NOT_THERE:
         return [*checks, _NOT_THERE[facts.state]]
-    return [*checks, _room(facts.full), Check("recipient.open", True, f"the patient's space is {facts.state}")]
+    return [
+        *checks,
+        _room(facts.full),
+        Check("recipient.open", True, f"the patient's space is {facts.state}"),
+    ]
 
 
 def _room(full: bool) -> Check:

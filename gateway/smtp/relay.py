@@ -226,6 +226,7 @@ class RelayWorker:
             await self._all(group, gone)
             return
         message, meta = found
+        faults.point("relay.leased")
         outcomes = await client.send([item[1] for item in group], self._content(message, meta))
         faults.point("relay.sent")
         for (one, its), outcome in zip(group, outcomes, strict=True):

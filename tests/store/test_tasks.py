@@ -35,6 +35,20 @@ def test_a_task_is_leased_once_until_its_lease_runs_out(store: Store) -> None:
     assert store.write(tasks.lease, **LEASE, lease_ms=60_000)[0].attempts == 3
 
 
+def test_a_worker_that_starts_again_takes_back_what_it_had_leased(store: Store) -> None:
+    task_id = store.write(add, due_at=0)
+    lease = {**LEASE, "lease_ms": 60_000}
+    for attempts in (1, 2, 3):
+        assert store.write(tasks.lease, **lease)[0].attempts == attempts
+        assert store.write(tasks.take_back, owner="somebody else") == 0
+        assert store.write(tasks.take_back, owner="w") == 1
+    assert store.write(tasks.lease, **lease)[0].attempts == 4
+    # it may be what kills the worker: now the lease has to run out
+    assert store.write(tasks.take_back, owner="w") == 0
+    assert store.write(tasks.lease, **lease) == []
+    assert store.write(tasks.finish, task_id=task_id) is True
+
+
 def test_a_task_ends_once(store: Store) -> None:
     task_id = store.write(add, due_at=0)
     assert store.write(tasks.finish, task_id=task_id) is True

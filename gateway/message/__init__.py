@@ -1,0 +1,41 @@
+"""What a message is: read once as it comes in, then known by offsets and ready IMAP bytes.
+
+`Indexer` makes a `MessageIndex` out of raw octets; `section_span` and `header_fields` answer IMAP's
+BODY[...]; `decode_stream` undoes transfer encodings; `encode_meta` and `decode_meta` keep the index beside
+the body. Raw messages are never parsed and written again.
+"""
+
+from gateway.message.headers import header_fields
+from gateway.message.meta import decode_meta, encode_meta
+from gateway.message.scanner import Indexer
+from gateway.message.sections import Section, find_part, section_span
+from gateway.message.transfer import decode_stream
+from gateway.message.types import (
+    Address,
+    Facts,
+    MessageIndex,
+    MessageMeta,
+    Part,
+    attachments,
+    walk,
+)
+from gateway.message.words import decode_words
+
+__all__ = [
+    "Address",
+    "Facts",
+    "Indexer",
+    "MessageIndex",
+    "MessageMeta",
+    "Part",
+    "Section",
+    "attachments",
+    "decode_meta",
+    "decode_stream",
+    "decode_words",
+    "encode_meta",
+    "find_part",
+    "header_fields",
+    "section_span",
+    "walk",
+]
