@@ -83,6 +83,7 @@ class Reporter:
             message_id=report.header_message_id,
             original_recipient=report.recipient,
             code=report.code,
+            label=report.label,
             detail=self._detail(report),
         )
 
@@ -120,12 +121,13 @@ class Reporter:
         yield ("\r\n".join([*fields, "", *text]) + "\r\n").encode()
 
 
-def delivery_report(hostname: str) -> DeliveryReport:
+def delivery_report(settings: Settings) -> DeliveryReport:
     """What the router calls to write the report of a delivery that NOTIFY=SUCCESS asked for."""
 
     def write(envelope: Envelope, delivered: list[Recipient], index: MessageIndex) -> bytes:
         return build_dsn(
-            hostname=hostname,
+            hostname=settings.gateway.hostname,
+            sender=settings.system_address,
             mail_from=envelope.mail_from,
             report_id=f"{envelope.trace_id}.delivered",
             now=now_ms(),

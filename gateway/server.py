@@ -82,7 +82,7 @@ class Front(_Part):
 
     def __init__(self, home: Path, settings: Settings, store: Store) -> None:
         super().__init__(home, settings, store)
-        self.router = Router(store, settings.policy(), delivery_report(settings.gateway.hostname))
+        self.router = Router(store, settings.policy(), delivery_report(settings))
         limits = Limits(message_size=settings.gateway.message_size)
         asking: ssl.SSLContext = operators_context(self.certificate, self.key)
         shared = {
@@ -147,6 +147,7 @@ class Back(_Part):
             trust=self.trust,
             allowed=self._allowed,
             hostname=settings.gateway.hostname,
+            reports_from=settings.system_address,
             schedule=Schedule(lifetime=settings.relay.lifetime_hours * HOUR_MS),
             domains=settings.relay.concurrency,
             owner=self.owner,

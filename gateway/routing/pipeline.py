@@ -144,7 +144,7 @@ class Router:
                 sender=mail_from,
                 recipient=rcpt,
                 rule=verdict.rule,
-                detail={"peer": origin.peer, "dn": origin.dn, "code": str(verdict.code)},
+                detail={"peer": origin.peer, "by": _proof(origin), "code": str(verdict.code)},
             )
         )
         self._refusals.add(ended)
@@ -292,7 +292,7 @@ class Router:
             **told,
             "sender": envelope.mail_from.casefold(),
             "sha256": sha256,
-            "detail": {"size": str(index.size), "dn": origin.dn},
+            "detail": {"size": str(index.size), "by": _proof(origin)},
             "deliveries": deliveries,
             "relay": relay,
             "sent": sent,
@@ -369,6 +369,13 @@ def sender_checks(conn: Connection, policy: Policy, origin: Origin, mail_from: s
     if origin.kind in ("patient", "professional"):
         return rules.submitting_sender(facts.submitting_sender(conn, origin, mail_from))
     return rules.operator_sender(facts.operator_sender(conn, policy, origin, mail_from))
+
+
+def _proof(origin: Origin) -> str:
+    """What proved the sender, for the evidence: an operator's DN, a national identifier; no person's name."""
+    if origin.kind == "operator":
+        return origin.dn
+    return origin.id_nat or origin.struct_id or "app-password"
 
 
 def _digest(sha256: bytes, mail_from: str, recipient: str) -> bytes:

@@ -95,6 +95,7 @@ def build_dsn(
     header: bytes,
     envid: str = "",
     message_id: str = "",
+    sender: str = "",
 ) -> bytes:
     """One report about recipients of one message, ready to be stored or sent with MAIL FROM:<>.
 
@@ -103,6 +104,7 @@ def build_dsn(
     :param now: ms. :param arrival: when the original was accepted (ms).
     :param header: the original's header block, raw.
     :param envid: ENVID as given in MAIL (xtext). :param message_id: the original's, for In-Reply-To.
+    :param sender: whom it comes from; ``mailer-daemon@`` our host when left out.
     :raises InvalidInputError: the original had a null sender, or there is no recipient.
     """
     if not mail_from:
@@ -114,7 +116,7 @@ def build_dsn(
     shown = shown_header(header)
     wide = not all(item.address.isascii() for item in recipients)  # RFC 6533 §3
     top = [
-        f"From: Passerelle <mailer-daemon@{hostname}>",
+        f"From: Passerelle <{sender or 'mailer-daemon@' + hostname}>",
         f"To: <{mail_from}>",
         f"Subject: {encoded(_TITLES[action])}",
         f"Date: {rfc_date(now)}",

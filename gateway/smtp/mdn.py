@@ -8,22 +8,11 @@ attached again. Pure: the message comes out in pieces, so that no large original
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
 
 import msgspec
 
 from gateway.smtp.reports import base64_lines, encoded, new_boundary, one_line, rfc_date
 from store.errors import InvalidInputError
-
-LABELS: Final = {
-    900: "Mauvaise version du document",
-    901: "Auteur non habilité",
-    902: "Patient inconnu",
-    903: "INS absente",
-    904: "INS non concordante",
-    905: "Traits d'identité absents",
-    906: "Autre erreur",
-}
 
 
 class MdnFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +34,7 @@ def build_mdn(
     message_id: str,
     original_recipient: str = "",
     code: int = 0,
+    label: str = "",
     detail: str = "",
     original: Callable[[], Iterable[bytes]] | None = None,
     files: Iterable[MdnFile] = (),
@@ -56,18 +46,19 @@ def build_mdn(
     :param report_id: unique; becomes the Message-ID. :param now: ms.
     :param subject: the original's subject, decoded; the receipt's begins with it or is it.
     :param message_id: the original's, with angle brackets.
-    :param code: 0 for success, else 900 to 906. :param detail: one more sentence for the reader.
+    :param code: 0 for success, else 900 to 906, with its French ``label``.
+    :param detail: one more sentence for the reader.
     :param original: gives the raw original in pieces; without it there is no third part.
     :raises InvalidInputError: unknown code, or nobody to write to.
     """
     if not to:
         raise InvalidInputError("mdn.recipient", "a receipt needs a recipient")
-    if code and code not in LABELS:
+    if code and not (900 <= code <= 906 and label):
         raise InvalidInputError("mdn.code", f"{code} is not an integration code")
     return _pieces(
         _top(hostname, sender, to, report_id, now, _subject(subject, code), message_id),
-        _text(code, detail),
-        _disposition(hostname, sender, message_id, original_recipient, code),
+        _text(code, label, detail),
+        _disposition(hostname, sender, message_id, original_recipient, code, label),
         original,
         files,
     )
@@ -94,9 +85,9 @@ def _top(
     ]
 
 
-def _text(code: int, detail: str) -> bytes:
+def _text(code: int, label: str, detail: str) -> bytes:
     if code:
-        text = f"Le document n'a pas pu être intégré.\r\nErreur {code} : {LABELS[code]}.\r\n"
+        text = f"Le document n'a pas pu être intégré.\r\nErreur {code} : {label}.\r\n"
     else:
         text = "Le document a été intégré.\r\n"
     if detail:
@@ -105,7 +96,9 @@ def _text(code: int, detail: str) -> bytes:
     return f"{text}\r\n{english}\r\n".encode()
 
 
-def _disposition(hostname: str, sender: str, message_id: str, original_recipient: str, code: int) -> bytes:
+def _disposition(
+    hostname: str, sender: str, message_id: str, original_recipient: str, code: int, label: str
+) -> bytes:
     # RFC 8098 §3.2; the error's label is UTF-8, so it goes without accents here.
     lines = [f"Reporting-UA: {hostname}; Passerelle"]
     if original_recipient:
@@ -116,8 +109,8 @@ def _disposition(hostname: str, sender: str, message_id: str, original_recipient
     outcome = "processed/Error" if code else "processed"
     lines.append(f"Disposition: automatic-action/MDN-sent-automatically; {outcome}")
     if code:
-        lines[-1] += f": {code}^{_plain(LABELS[code])}"
-        lines.append(f"Error: {code}^{_plain(LABELS[code])}")  # RFC 8098 §3.2.7
+        lines[-1] += f": {code}^{_plain(label)}"
+        lines.append(f"Error: {code}^{_plain(label)}")  # RFC 8098 §3.2.7
     return ("\r\n".join(lines) + "\r\n").encode()
 
 

@@ -115,9 +115,10 @@ def _prove(tx: Tx, end: RelayEnd, report: mail.NewMessage | None) -> None:
 class Ledger:
     """Writes outcomes down, with the report that the sender asked for or must have."""
 
-    def __init__(self, store: Store, hostname: str) -> None:
+    def __init__(self, store: Store, hostname: str, sender: str = "") -> None:
         self._store = store
         self._hostname = hostname
+        self._sender = sender
 
     async def relayed(self, task: Task, job: RelayJob, outcome: Outcome, index: MessageIndex | None) -> bool:
         """The peer took it. It reports success itself when it offers DSN (RFC 3461 §5.2.2)."""
@@ -197,6 +198,7 @@ class Ledger:
             return None
         raw = build_dsn(
             hostname=self._hostname,
+            sender=self._sender,
             mail_from=job.mail_from,
             report_id=f"{new_id():x}.dsn",
             now=now_ms(),

@@ -54,7 +54,7 @@ class RelayWorker:
 
     :param routes: where a domain's servers are. :param context: ``certs.client_context``.
     :param trust: judges servers' certificates. :param allowed: the whitelist (domain, DN).
-    :param hostname: our name in EHLO and reports.
+    :param hostname: our name in EHLO and reports. :param reports_from: whom reports come from.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class RelayWorker:
         trust: Trust,
         allowed: Allowed,
         hostname: str,
+        reports_from: str = "",
         schedule: Schedule | None = None,
         timeouts: Timeouts | None = None,
         owner: str = "relay",
@@ -87,7 +88,7 @@ class RelayWorker:
         self._batch = batch
         self._lease_ms = lease_ms
         self._poll = poll
-        self._ledger = Ledger(store, hostname)
+        self._ledger = Ledger(store, hostname, reports_from)
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._main: asyncio.Task[None] | None = None

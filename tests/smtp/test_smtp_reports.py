@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from gateway.routing.model import Envelope, Origin, Recipient
 from gateway.routing.prefix import AuthResult, authentication_results, build_prefix, received
 from gateway.smtp.dsn import DsnRecipient, build_dsn, wanted
-from gateway.smtp.mdn import LABELS, MdnFile, build_mdn
+from gateway.dmp_bridge import LABELS
+from gateway.smtp.mdn import MdnFile, build_mdn
 from gateway.smtp.reports import base64_lines, shown_header
 from store.errors import InvalidInputError
 
@@ -174,6 +175,7 @@ def test_receipts_of_success_and_failure() -> None:
                 message_id="<m1@a>",
                 original_recipient="279035121518989@patient.example",
                 code=code,
+                label=LABELS.get(code, ""),
                 detail="une phrase",
                 original=lambda: [original[:9], original[9:]],
                 files=files,
