@@ -226,6 +226,7 @@ def _fault(link: Record, number: int, previous: bytes, key: Ed25519PublicKey) ->
 
 
 def by_number(conn: Connection, seq: int) -> Record | None:
+    """One record by its number; None when there is none."""
     return next(_records(conn, select(*_columns).where(evidence.c.seq == seq)), None)
 
 

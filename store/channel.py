@@ -34,12 +34,16 @@ NoticeSink = Callable[[list[Notice]], None]
 
 
 class Request(msgspec.Struct, array_like=True):
+    """Client to writer: run ``operation``; ``number`` comes back with its reply."""
+
     number: int
     operation: str
     arguments: msgspec.Raw
 
 
 class Reply(msgspec.Struct, array_like=True):
+    """Writer to client: the end of request ``number``, or notices (number 0)."""
+
     number: int
     kind: int
     body: msgspec.Raw

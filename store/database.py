@@ -23,6 +23,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def sqlite_url(home: Path) -> str:
+    """The SQLAlchemy URL of the database in a home."""
     return f"sqlite:///{home / 'store.db'}"
 
 

@@ -43,6 +43,7 @@ def load_master_key(path: Path, *, create: bool = False) -> bytes:
 
 
 def new_key() -> bytes:
+    """Random bytes for a new key."""
     return os.urandom(KEY_BYTES)
 
 

@@ -77,6 +77,8 @@ class Entry(msgspec.Struct, array_like=True):
 
 
 class Counts(msgspec.Struct):
+    """How many entries a folder shows; ``size`` in octets."""
+
     messages: int
     unseen: int
     deleted: int
@@ -105,6 +107,8 @@ class StoredMessage(msgspec.Struct, kw_only=True):
 
 
 class Appended(msgspec.Struct):
+    """Where a message was put (APPENDUID, RFC 4315 §3)."""
+
     uidvalidity: int
     uid: int
     modseq: int
@@ -119,17 +123,23 @@ class FlagsChanged(msgspec.Struct):
 
 
 class Expunged(msgspec.Struct):
+    """The UIDs that went, and the MODSEQ at which they did."""
+
     uids: list[int]
     modseq: int
 
 
 class Copied(msgspec.Struct):
+    """Source and target UIDs, pair by pair (COPYUID, RFC 4315 §3)."""
+
     uidvalidity: int
     source: list[int]
     target: list[int]
 
 
 class Moved(msgspec.Struct):
+    """As :class:`Copied`; ``modseq`` is that of the source folder's loss."""
+
     uidvalidity: int
     source: list[int]
     target: list[int]
@@ -162,6 +172,7 @@ def box_by_address(conn: Connection, address: str) -> Box | None:
 
 
 def box_by_id(conn: Connection, box_id: int) -> Box | None:
+    """The box, open or closed; None when there is none."""
     result: Box | None = _one(conn.execute(select(*_box_columns).where(box.c.box_id == box_id)), Box)
     return result
 
@@ -175,6 +186,7 @@ def boxes(conn: Connection, kind: str = "", limit: int = 1000) -> list[Box]:
 
 
 def wrapped_key(conn: Connection, box_id: int) -> bytes | None:
+    """The box's key under the master key; None when the box is gone or its key destroyed."""
     result: bytes | None = conn.execute(
         select(box.c.wrapped_key).where(box.c.box_id == box_id)
     ).scalar_one_or_none()
@@ -199,6 +211,7 @@ def folder_by_name(conn: Connection, box_id: int, name: str) -> Folder | None:
 
 
 def folder_by_id(conn: Connection, box_id: int, folder_id: int) -> Folder | None:
+    """The folder, hidden or not; None when there is none."""
     query = select(*_folder_columns).where(and_(folder.c.box_id == box_id, folder.c.folder_id == folder_id))
     result: Folder | None = _one(conn.execute(query), Folder)
     return result
@@ -230,6 +243,7 @@ def expunged_since(conn: Connection, box_id: int, folder_id: int, modseq: int) -
 
 
 def folder_counts(conn: Connection, box_id: int, folder_id: int) -> Counts:
+    """The numbers that STATUS tells (RFC 3501 §6.3.10)."""
     where = and_(entry.c.box_id == box_id, entry.c.folder_id == folder_id)
     row = conn.execute(select(func.count(), func.coalesce(func.sum(entry.c.size), 0)).where(where)).one()
     by_flags = select(entry.c.flags, func.count()).where(where).group_by(entry.c.flags)
@@ -567,6 +581,7 @@ def expunge(tx: Tx, *, box_id: int, folder_id: int, uids: list[int] | None = Non
 
 
 def conn_rows(tx: Tx, query: Any) -> Sequence[Any]:
+    """Rows of a query on entries, in UID order."""
     return tx.conn.execute(query.order_by(entry.c.uid)).all()
 
 

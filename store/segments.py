@@ -31,6 +31,7 @@ ROLL_AT = 512 * 1024 * 1024
 
 
 def path_of(folder: Path, segment: int) -> Path:
+    """The file of a segment."""
     return folder / f"{segment:016x}.seg"
 
 
@@ -137,6 +138,7 @@ def sync(folder: Path, segment: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk, so that a new file is there after a crash."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(file)

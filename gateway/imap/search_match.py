@@ -46,21 +46,18 @@ Matcher = Callable[[Candidate], bool | None]
 
 
 def compile_key(key: Key, view: View, announced: int) -> Matcher:
-    """The matcher of ``key``. ``announced`` is the number of messages the client knew of.
-
-    Raises :class:`BadError` for a message number beyond it.
-    """
+    """The matcher of ``key``. ``announced`` is the number of messages the client knew of."""
     if key.name in ("AND", "OR"):
         return _combine(key.name, [compile_key(inner, view, announced) for inner in key.keys])
     if key.name == "NOT":
         inner = compile_key(key.keys[0], view, announced)
         return lambda c: None if (known := inner(c)) is None else not known
     if key.name == "SEQUENCE" and key.messages is not None:
-        numbers = set(key.messages.numbers(announced))
-        return lambda c: c.position + 1 in numbers
+        # Numbers beyond the last message match nothing; neither does "*" in an empty folder.
+        bounds = key.messages.bounds(announced)
+        return _within(bounds, lambda c: c.position + 1)
     if key.name == "UID" and key.messages is not None:
-        # An empty folder has no "*"; nothing can match then.
-        return _within(key.messages.bounds(view.uids[-1] if view.uids else 0))
+        return _within(key.messages.bounds(view.uids[-1] if view.uids else 0), lambda c: c.entry.uid)
     return _flag_matcher(key) or _number_matcher(key) or _date_matcher(key) or _text_matcher(key)
 
 
@@ -80,13 +77,13 @@ def _combine(name: str, parts: list[Matcher]) -> Matcher:
     return parts[0] if len(parts) == 1 else match
 
 
-def _within(bounds: Sequence[tuple[int, int]]) -> Matcher:
+def _within(bounds: Sequence[tuple[int, int]], number_of: Callable[[Candidate], int]) -> Matcher:
     lows = [low for low, _ in bounds]
 
     def match(candidate: Candidate) -> bool:
-        uid = candidate.entry.uid
-        at = bisect_right(lows, uid) - 1
-        return at >= 0 and uid <= bounds[at][1]
+        number = number_of(candidate)
+        at = bisect_right(lows, number) - 1
+        return at >= 0 and number <= bounds[at][1]
 
     return match
 
@@ -144,7 +141,7 @@ def _date_matcher(key: Key) -> Matcher | None:
     def sent(candidate: Candidate) -> bool | None:
         if candidate.meta is None:
             return None
-        day = search_text.sent_date(candidate.meta.index)
+        day = search_text.sent_date(search_text.header_block(candidate.meta))
         return day is not None and compare(day.toordinal() - _EPOCH)
 
     return sent

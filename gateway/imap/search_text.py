@@ -61,9 +61,10 @@ def _text(value: bytes) -> str:
     return decode_words(text) if "=?" in text else text
 
 
-def sent_date(index: MessageIndex) -> date | None:
-    """The day of the Date header, its time and zone disregarded (RFC 3501 §6.4.4 SENTON)."""
-    parsed = parsedate(index.facts.date)
+def sent_date(block: bytes) -> date | None:
+    """The day of the first Date field, its time and zone disregarded (RFC 3501 §6.4.4 SENTON)."""
+    values = header_values(block, "date")
+    parsed = parsedate(values[0]) if values else None
     if parsed is None:
         return None
     try:

@@ -10,7 +10,11 @@ from store import Tx, new_id
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """What an address did towards a patient until a moment; times in ms, 0 for never."""
+    """What an address did towards a patient until a moment.
+
+    ``opened_at`` and ``ended_at`` are the numbers of the last such events, 0 for none: numbers grow with
+    time, also within one millisecond.
+    """
 
     contacted: bool = False
     opened_at: int = 0
@@ -18,7 +22,7 @@ class Contact(msgspec.Struct, frozen=True):
 
 
 _last = (
-    select(correspondence.c.effect, func.max(correspondence.c.at))
+    select(correspondence.c.effect, func.max(correspondence.c.event_id))
     .where(
         and_(
             correspondence.c.box_id == bindparam("box_id"),
@@ -58,22 +62,12 @@ def note(tx: Tx, *, box_id: int, address: str, author: str, effect: str, trace_i
                 "box_id": box_id,
                 "address": contacted,
                 "event_id": new_id(),
-                "at": _after_last(tx, box_id, contacted),
+                "at": tx.now,
                 "effect": effect,
                 "author": author,
                 "trace_id": trace_id,
             },
         )
-
-
-def _after_last(tx: Tx, box_id: int, address: str) -> int:
-    """Now, or just after the last event: two messages of one millisecond keep their order."""
-    last: int | None = tx.conn.execute(
-        select(func.max(correspondence.c.at)).where(
-            and_(correspondence.c.box_id == box_id, correspondence.c.address == address)
-        )
-    ).scalar()
-    return max(tx.now, (last or 0) + 1)
 
 
 def contacts(conn: Connection, box_id: int) -> list[tuple[str, Contact]]:

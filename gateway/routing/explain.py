@@ -48,12 +48,10 @@ def explain(conn: Connection, policy: Policy, sender: str, recipient: str, at: i
     if all(check.ok for check in checks):
         if origin.kind == "patient":
             writes = rules.patient_writes(facts.patient_writes(conn, policy, origin.box_id, recipient, at))
-            reached = (
-                facts.target(conn, policy, origin, sender, recipient).checks if at == FOREVER else writes
-            )
+            reached = facts.target(conn, policy, origin, recipient).checks if at == FOREVER else writes
             checks = checks + reached
         else:
-            checks = checks + facts.target(conn, policy, origin, sender, recipient).checks
+            checks = checks + facts.target(conn, policy, origin, recipient).checks
     return Explanation(sender, recipient, checks, rules.verdict(checks))
 
 

@@ -58,20 +58,31 @@ def whitelist_usable(conn: Connection, policy: Policy) -> bool:
 
 def submitting_sender(conn: Connection, origin: Origin, mail_from: str) -> rules.SubmittingSender:
     """Facts on the reverse-path of someone who signed in here."""
+    signed_in = origin.kind != "none"
+    if not mail_from:  # a receipt (RFC 8098 §2.1): its From is checked when the content is there
+        return rules.SubmittingSender(signed_in=signed_in, owned=signed_in)
     box = mail.box_by_address(conn, mail_from)
     if box is None:
-        return rules.SubmittingSender(signed_in=origin.kind != "none", owned=False)
-    owned = box.box_id == origin.box_id
-    if origin.kind == "professional" and not owned:
-        ids = {origin.id_nat, origin.struct_id} - {""}
-        owned = box.owner in ids or annuaire.owns(
-            conn, mail_from, id_nat=origin.id_nat, struct_id=origin.struct_id
-        )
-    return rules.SubmittingSender(signed_in=origin.kind != "none", owned=owned, open=box.state == "open")
+        return rules.SubmittingSender(signed_in=signed_in, owned=False)
+    return rules.SubmittingSender(
+        signed_in=signed_in, owned=_owns(conn, origin, box), open=box.state == "open"
+    )
 
 
-def target(conn: Connection, policy: Policy, origin: Origin, mail_from: str, recipient: str) -> Target:
-    """Where a recipient's copy goes, and the checks on whether it may."""
+def _owns(conn: Connection, origin: Origin, box: mail.Box) -> bool:
+    """Whether the proven identity owns a mailbox: signed in to it, its holder, or so the annuaire says."""
+    if box.box_id == origin.box_id:
+        return True
+    if origin.kind != "professional":
+        return False
+    ids = {origin.id_nat, origin.struct_id} - {""}
+    return box.owner in ids or annuaire.owns(
+        conn, box.address, id_nat=origin.id_nat, struct_id=origin.struct_id
+    )
+
+
+def target(conn: Connection, policy: Policy, origin: Origin, recipient: str, size: int = 0) -> Target:
+    """Where a recipient's copy goes, and the checks on whether it may. ``size``: octets, once known."""
     domain = domain_of(recipient)
     from_patient = origin.kind == "patient"
     checks: list[rules.Check] = []
@@ -88,7 +99,7 @@ def target(conn: Connection, policy: Policy, origin: Origin, mail_from: str, rec
             rules.PatientRecipient(
                 valid=valid,
                 state=profile.state if profile else "",
-                full=box is not None and _full(box),
+                full=box is not None and _full(box, size),
             )
         )
         return Target(
@@ -102,7 +113,7 @@ def target(conn: Connection, policy: Policy, origin: Origin, mail_from: str, rec
         checks += rules.hosted_recipient(
             exists=box is not None,
             is_open=box is not None and box.state == "open",
-            full=box is not None and _full(box),
+            full=box is not None and _full(box, size),
         )
         return Target(recipient=recipient, box_id=box.box_id if box else 0, checks=checks)
     if origin.kind == "operator":
@@ -112,8 +123,8 @@ def target(conn: Connection, policy: Policy, origin: Origin, mail_from: str, rec
     return Target(recipient=recipient, checks=checks)
 
 
-def _full(box: mail.Box) -> bool:
-    return bool(box.quota) and box.used >= box.quota
+def _full(box: mail.Box, size: int) -> bool:
+    return bool(box.quota) and box.used + size >= box.quota
 
 
 def patient_writes(
@@ -143,8 +154,9 @@ def contact_address(conn: Connection, policy: Policy, author: str, reply_to: lis
     return author
 
 
-def from_domain_allowed(conn: Connection, origin: Origin, author: str) -> bool:
-    """An operator's certificate must be allowed for the domain of the From address, too."""
-    if origin.kind != "operator":
-        return True
-    return annuaire.whitelist_allows(conn, domain_of(author), origin.dn)
+def from_allowed(conn: Connection, origin: Origin, author: str) -> bool:
+    """Whether the From address is the proven identity's, or of a domain of the proven operator's."""
+    if origin.kind == "operator":
+        return annuaire.whitelist_allows(conn, domain_of(author), origin.dn)
+    box = mail.box_by_address(conn, author)
+    return box is not None and _owns(conn, origin, box)

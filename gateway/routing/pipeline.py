@@ -30,8 +30,23 @@ from store import PasserelleError, Spool, Store, faults, mail, new_id
 
 log = structlog.get_logger("routing")
 
-_REMEMBER_SENDER_S = 5.0
+_REMEMBER_S = 5.0
 _REMEMBERED = 5_000
+
+
+class _Gathered(msgspec.Struct, frozen=True):
+    """What deciding on the content needs: targets in the envelope's order, From, the contact it opens."""
+
+    targets: list[facts.Target]
+    author: str
+    contact: str
+    from_allowed: bool
+
+
+def _author(index: MessageIndex) -> str:
+    """The one From address, folded; "" when there is not exactly one."""
+    authors = index.facts.from_
+    return authors[0].address.casefold() if len(authors) == 1 else ""
 
 
 # (envelope, recipients delivered here, index of the message) → a whole delivery report (RFC 3464)
@@ -49,6 +64,7 @@ class Router:
         self.policy = policy
         self._delivery_report = delivery_report
         self._senders: dict[tuple[Origin, str], tuple[float, Verdict]] = {}
+        self._targets: dict[tuple[Origin, str], tuple[float, facts.Target]] = {}
         self._refusals: set[asyncio.Future[None]] = set()
 
     # -- who is there ---------------------------------------------------------------------------
@@ -114,7 +130,7 @@ class Router:
         key = (origin, mail_from)
         known = self._senders.get(key)
         now = time.monotonic()
-        if known is not None and now - known[0] < _REMEMBER_SENDER_S:
+        if known is not None and now - known[0] < _REMEMBER_S:
             return known[1]
         verdict = rules.verdict(await self.store.aread(sender_checks, self.policy, origin, mail_from))
         if verdict.accepted:
@@ -127,10 +143,14 @@ class Router:
 
     async def recipient(self, origin: Origin, mail_from: str, rcpt: str) -> Verdict:
         """May this sender's message go to ``rcpt``?"""
-        target = await self.store.aread(facts.target, self.policy, origin, mail_from, rcpt)
+        target = await self.store.aread(facts.target, self.policy, origin, rcpt)
         verdict = rules.verdict(target.checks)
         if not verdict.accepted:
             self._keep_refusal(origin, mail_from, rcpt, verdict)
+            return verdict
+        if len(self._targets) >= _REMEMBERED:
+            self._targets.clear()
+        self._targets[origin, rcpt] = (time.monotonic(), target)
         return verdict
 
     def _keep_refusal(
@@ -161,13 +181,16 @@ class Router:
         self, origin: Origin, envelope: Envelope, spool: Spool, index: MessageIndex, sha256: bytes
     ) -> Verdict:
         """Decide on the content and store. When it returns an acceptance, all is on the disk."""
-        plan = await self.store.aread(self._plan, origin, envelope, index)
-        if isinstance(plan, Verdict):
+        gathered = self._remembered(origin, envelope, index)
+        if gathered is None:
+            gathered = await self.store.aread(self._gather, origin, envelope, index)
+        verdict = self._decide(gathered, envelope, index)
+        if not verdict.accepted:
             for recipient in envelope.recipients:
-                self._keep_refusal(origin, envelope.mail_from, recipient.address, plan, envelope.trace_id)
-            return plan
+                self._keep_refusal(origin, envelope.mail_from, recipient.address, verdict, envelope.trace_id)
+            return verdict
         faults.point("routing.before_placing")
-        kwargs = await self.store.in_thread(self._place, plan, origin, envelope, spool, index, sha256)
+        kwargs = await self.store.in_thread(self._place, gathered, origin, envelope, spool, index, sha256)
         faults.point("routing.placed")
         try:
             accepted = await self.store.awrite(commit.accept, **kwargs)
@@ -193,12 +216,40 @@ class Router:
         )
         return Verdict(action="accept", rule="message.accepted", peer="accepted")
 
-    def _plan(
-        self, conn: Connection, origin: Origin, envelope: Envelope, index: MessageIndex
-    ) -> tuple[list[facts.Target], str, str] | Verdict:
-        """The targets, the author and the contact that a reply goes to; or the verdict that refuses all."""
+    def _remembered(self, origin: Origin, envelope: Envelope, index: MessageIndex) -> _Gathered | None:
+        """What is to be known of an everyday message, without a look-up: targets found at RCPT a moment
+        ago, a From whose address (or domain, for an operator) MAIL has proven, no other Reply-To."""
+        author, sender = _author(index), envelope.mail_from.casefold()
+        proven = author == sender or (origin.kind == "operator" and domain_of(author) == domain_of(sender))
+        if not author or not sender or not proven:
+            return None
+        if any(address.address.casefold() != author for address in index.facts.reply_to):
+            return None
+        oldest = time.monotonic() - _REMEMBER_S
+        targets = []
+        for recipient in envelope.recipients:
+            known = self._targets.get((origin, recipient.address))
+            if known is None or known[0] < oldest:
+                return None
+            targets.append(known[1])
+        return _Gathered(targets, author, author, True)
+
+    def _gather(self, conn: Connection, origin: Origin, envelope: Envelope, index: MessageIndex) -> _Gathered:
+        author = _author(index)
+        reply_to = [address.address for address in index.facts.reply_to]
+        return _Gathered(
+            [
+                facts.target(conn, self.policy, origin, recipient.address, index.size)
+                for recipient in envelope.recipients
+            ],
+            author,
+            facts.contact_address(conn, self.policy, author, reply_to),
+            facts.from_allowed(conn, origin, author),
+        )
+
+    def _decide(self, gathered: _Gathered, envelope: Envelope, index: MessageIndex) -> Verdict:
+        """The first check on the content, then on the recipients, that fails; or acceptance."""
         known = index.facts
-        author = known.from_[0].address.casefold() if len(known.from_) == 1 else ""
         checks = rules.message_size(size=index.size, limit=self.policy.size_limit)
         checks += rules.authorship(
             rules.Authorship(
@@ -206,26 +257,24 @@ class Router:
                 from_=tuple(address.address.casefold() for address in known.from_),
                 sender=known.sender.address.casefold() if known.sender else "",
                 report=known.auto in ("dsn", "mdn"),
-                from_domain_allowed=facts.from_domain_allowed(conn, origin, author),
+                from_allowed=gathered.from_allowed,
             )
         )
         verdict = rules.verdict(checks)
         if not verdict.accepted:
             return verdict
-        targets = []
-        for recipient in envelope.recipients:
-            target = facts.target(conn, self.policy, origin, envelope.mail_from, recipient.address)
+        for target in gathered.targets:
             verdict = rules.verdict(target.checks)
-            if not verdict.accepted:
+            if verdict.action == "refuse":
                 # It was accepted at RCPT: the world changed since. Nothing is taken, the sender asks again.
                 return msgspec.structs.replace(verdict, action="defer", code=451, enhanced="4.2.0")
-            targets.append(target)
-        reply_to = [address.address for address in known.reply_to]
-        return targets, author, facts.contact_address(conn, self.policy, author, reply_to)
+            if not verdict.accepted:
+                return verdict
+        return verdict
 
     def _place(
         self,
-        plan: tuple[list[facts.Target], str, str],
+        gathered: _Gathered,
         origin: Origin,
         envelope: Envelope,
         spool: Spool,
@@ -233,7 +282,7 @@ class Router:
         sha256: bytes,
     ) -> dict[str, Any]:
         """Seal the body for every box and say what the transaction shall do. Blocking: runs in a thread."""
-        targets, author, contact = plan
+        targets, author, contact = gathered.targets, gathered.author, gathered.contact
         here = [
             (target, asked)
             for target, asked in zip(targets, envelope.recipients, strict=True)
@@ -276,7 +325,7 @@ class Router:
             )
         relay = sent = None
         if away or (here and origin.kind in self.policy.keep_sent):
-            box_id = origin.box_id or self._sender_box(envelope.mail_from)
+            box_id = origin.box_id or self._sender_box(envelope.mail_from or author)
             own = self._copy(box_id, prefix.received(shown, origin, self.policy.hostname), spool, index)
             if origin.kind in self.policy.keep_sent:
                 sent = commit.Delivery(box_id=box_id, recipient="", rule="", digest=b"", message=own)

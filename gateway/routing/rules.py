@@ -173,13 +173,16 @@ def submitting_sender(facts: SubmittingSender) -> list[Check]:
 
 
 class Authorship(msgspec.Struct, frozen=True, kw_only=True):
-    """The addresses of the reverse-path, From and Sender fields, folded; ``report``: a DSN or MDN."""
+    """The addresses of the reverse-path, From and Sender fields, folded; ``report``: a DSN or MDN.
+
+    ``from_allowed``: the From address is the proven identity's, or of a domain of the proven operator's.
+    """
 
     mail_from: str
     from_: tuple[str, ...]
     sender: str = ""
     report: bool = False
-    from_domain_allowed: bool = True
+    from_allowed: bool = True
 
 
 def authorship(facts: Authorship) -> list[Check]:
@@ -189,8 +192,8 @@ def authorship(facts: Authorship) -> list[Check]:
             Check("sender.identity", False, "exactly one address is needed in the From field", 550, "5.6.0")
         ]
     author = facts.from_[0]
-    if not facts.from_domain_allowed:
-        return [Check("sender.identity", False, "the From address is not of a domain of the proven sender")]
+    if not facts.from_allowed:
+        return [Check("sender.identity", False, "the From address is not one of the proven sender")]
     if not facts.mail_from:
         return [
             Check(
@@ -299,8 +302,8 @@ def no_relay() -> list[Check]:
 class PatientWrites(msgspec.Struct, frozen=True, kw_only=True):
     """Facts on a patient's message to one address.
 
-    ``opened_at``/``ended_at``: last time (ms, 0: never) the address wrote to the patient so that it may
-    be answered, and last time it ended the exchange; ``contacted``: it wrote at least once.
+    ``opened_at``/``ended_at``: when (any growing number, 0: never) the address last wrote to the patient so
+    that it may be answered, and last ended the exchange; ``contacted``: it wrote at least once.
     ``dispensed``: with a dispensation feed, whether one is on record within a year; ``None``: no feed.
     """
 
@@ -348,6 +351,7 @@ def patient_writes(facts: PatientWrites) -> list[Check]:
 
 
 def message_size(*, size: int, limit: int) -> list[Check]:
+    """Is the message within the announced size? (octets; RFC 1870 §6.1)"""
     return [
         Check(
             "message.size",
