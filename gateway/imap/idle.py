@@ -46,8 +46,10 @@ async def idle(context: Context, command: Bare) -> None:
         except LineTooLong:
             raise ByeError("A line is too long") from None
     finally:
-        if not reading.done():
-            reading.cancel()
+        reading.cancel()
+        await asyncio.wait({reading})  # its end is ours to see, whatever it is
+        if not reading.cancelled():
+            reading.exception()
     if line.removesuffix(b"\r").upper() != b"DONE":
         raise BadError("Expected DONE")
     await context.sync()
