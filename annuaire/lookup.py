@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
-    Row,
     Select,
     String,
     Table,
@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from annuaire.names import fold_address, storable, structure_id, words
 from annuaire.tables import activity, current, mailbox, structure
+from store import Prepared
 
 #: R02 sectors of an officine (pharmacie d'officine, minière, mutualiste, and the one ANS adds to them).
 OFFICINE_SECTORS: Final = ("SA33", "SA38", "SA39", "SA65")
@@ -107,16 +108,16 @@ def _mailboxes(*conditions: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-_by_address: Final = _mailboxes(mailbox.c.address == bindparam("address"))
-_by_id_nat: Final = _mailboxes(mailbox.c.id_nat == bindparam("id_nat"))
-_by_structure: Final = _mailboxes(mailbox.c.struct_id == bindparam("struct_id"))
-_is_officine: Final = (
+_by_address: Final = Prepared(_mailboxes(mailbox.c.address == bindparam("address")))
+_by_id_nat: Final = Prepared(_mailboxes(mailbox.c.id_nat == bindparam("id_nat")))
+_by_structure: Final = Prepared(_mailboxes(mailbox.c.struct_id == bindparam("struct_id")))
+_is_officine: Final = Prepared(
     select(_true)
     .select_from(mailbox)
     .where(_in_use(mailbox, "mailboxes"), mailbox.c.address == bindparam("address"), _officine)
     .limit(1)
 )
-_owns: Final = (
+_owns: Final = Prepared(
     select(_true)
     .select_from(mailbox)
     .where(
@@ -139,32 +140,32 @@ _owns: Final = (
 )
 
 
-def _mailbox(row: Row[Any]) -> Mailbox:
-    values: list[Any] = list(row)  # the columns of _mailboxes, in the order of Mailbox
-    values[7], values[8] = bool(values[7]), bool(values[8])
-    return Mailbox(*values)
+def _mailbox(row: Sequence[Any]) -> Mailbox:
+    values = dict(zip(Mailbox.__struct_fields__, row, strict=True))
+    values["officine"], values["active"] = bool(values["officine"]), bool(values["active"])
+    return Mailbox(**values)
 
 
 def mailbox_of(conn: Connection, address: str) -> list[Mailbox]:
     """The published mailbox ``address`` in any case, once per holder; empty when it is not listed."""
-    return [_mailbox(row) for row in conn.execute(_by_address, {"address": fold_address(address)})]
+    return [_mailbox(row) for row in _by_address.all(conn, {"address": fold_address(address)})]
 
 
 def by_id_nat(conn: Connection, id_nat: str) -> list[Mailbox]:
     """The mailboxes of a person, by IdNat_PS (``8`` + RPPS, ``0`` + ADELI)."""
-    return [_mailbox(row) for row in conn.execute(_by_id_nat, {"id_nat": storable(id_nat)})] if id_nat else []
+    return [_mailbox(row) for row in _by_id_nat.all(conn, {"id_nat": storable(id_nat)})] if id_nat else []
 
 
 def by_structure(conn: Connection, struct_id: str) -> list[Mailbox]:
     """The mailboxes tied to a structure, by Struct_IdNat (``1`` + FINESS, ``3`` + SIRET, …)."""
     if not struct_id:
         return []
-    return [_mailbox(row) for row in conn.execute(_by_structure, {"struct_id": storable(struct_id)})]
+    return [_mailbox(row) for row in _by_structure.all(conn, {"struct_id": storable(struct_id)})]
 
 
 def is_officine(conn: Connection, address: str) -> bool:
     """Whether ``address`` is a published ORG box of a pharmacy open to the public (rule reply.pharmacy)."""
-    return conn.scalar(_is_officine, {"address": fold_address(address)}) is not None
+    return _is_officine.first(conn, {"address": fold_address(address)}) is not None
 
 
 def owns(conn: Connection, address: str, *, id_nat: str = "", struct_id: str = "") -> bool:
@@ -179,7 +180,7 @@ def owns(conn: Connection, address: str, *, id_nat: str = "", struct_id: str = "
         "id_nat": storable(id_nat),
         "struct_id": storable(struct_id),
     }
-    return conn.scalar(_owns, found) is not None
+    return _owns.first(conn, found) is not None
 
 
 def find(conn: Connection, text: str) -> list[Mailbox]:

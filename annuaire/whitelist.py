@@ -21,7 +21,7 @@ from annuaire.errors import WhitelistError
 from annuaire.names import fold, fold_domain
 from annuaire.tables import current, whitelist_entry, whitelist_version
 from annuaire.whitelist_xml import MAX_BYTES, Entry, SignedList, read_signed_list
-from store import Store, Tx, new_id, operation
+from store import Prepared, Store, Tx, new_id, operation
 
 CHUNK: Final = 2_000
 
@@ -189,7 +189,7 @@ _in_use: Final = (
     .scalar_subquery()
 )
 _found: Final = literal_column("1", Integer)
-_allows: Final = (
+_allows: Final = Prepared(
     select(_found)
     .select_from(whitelist_entry)
     .where(
@@ -198,13 +198,13 @@ _allows: Final = (
         whitelist_entry.c.dn_folded == bindparam("dn"),
     )
 )
-_listed: Final = (
+_listed: Final = Prepared(
     select(_found)
     .select_from(whitelist_entry)
     .where(whitelist_entry.c.version == _in_use, whitelist_entry.c.domain == bindparam("domain"))
     .limit(1)
 )
-_domains: Final = (
+_domains: Final = Prepared(
     select(whitelist_entry.c.domain)
     .where(whitelist_entry.c.version == _in_use, whitelist_entry.c.dn_folded == bindparam("dn"))
     .order_by(whitelist_entry.c.domain)
@@ -225,17 +225,18 @@ def whitelist_allows(conn: Connection, domain: str, subject_dn: str) -> bool:
     """Whether the list authorises the peer whose certificate names ``subject_dn`` to act for ``domain``."""
     if not subject_dn:
         return False
-    return conn.scalar(_allows, {"domain": fold_domain(domain), "dn": fold_dn(subject_dn)}) is not None
+    return _allows.first(conn, {"domain": fold_domain(domain), "dn": fold_dn(subject_dn)}) is not None
 
 
 def domain_listed(conn: Connection, domain: str) -> bool:
     """Whether ``domain`` belongs to the trust space."""
-    return conn.scalar(_listed, {"domain": fold_domain(domain)}) is not None
+    return _listed.first(conn, {"domain": fold_domain(domain)}) is not None
 
 
 def whitelist_domains(conn: Connection, subject_dn: str) -> list[str]:
     """The domains that the peer named ``subject_dn`` may act for, in order."""
-    return list(conn.scalars(_domains, {"dn": fold_dn(subject_dn)})) if subject_dn else []
+    rows = _domains.all(conn, {"dn": fold_dn(subject_dn)}) if subject_dn else []
+    return [row[0] for row in rows]
 
 
 def whitelist_entries(conn: Connection, domain: str) -> list[Entry]:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from sqlalchemy import Connection, func, insert, or_, select, text
 
 from evidence.tables import evidence
-from store import StoreError, Tx
+from store import Prepared, StoreError, Tx
 
 Event = Literal[
     "accepted",  # taken over from the sender for this recipient
@@ -126,7 +126,8 @@ def public_key(home: Path) -> Ed25519PublicKey:
     return key
 
 
-_insert = insert(evidence)
+_insert = Prepared(insert(evidence))
+_head = Prepared(select(evidence.c.seq, evidence.c.digest).order_by(evidence.c.seq.desc()).limit(1))
 
 
 def record(
@@ -151,10 +152,8 @@ def record(
     if head is None:
         if tx.conn.dialect.name == "postgresql":
             tx.conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        row = tx.conn.execute(
-            select(evidence.c.seq, evidence.c.digest).order_by(evidence.c.seq.desc()).limit(1)
-        ).one_or_none()
-        head = (row.seq, row.digest) if row else (0, _GENESIS)
+        row = _head.first(tx.conn, {})
+        head = (row[0], row[1]) if row else (0, _GENESIS)
     link = Record(
         seq=head[0] + 1,
         at=tx.now,
@@ -172,7 +171,7 @@ def record(
     )
     link.digest = link.computed_digest()
     link.signature = _private_key(tx.home).sign(link.digest)
-    tx.conn.execute(_insert, msgspec.structs.asdict(link))
+    _insert.run(tx.conn, msgspec.structs.asdict(link))
     tx.memo["evidence"] = (link.seq, link.digest)
     return link.seq
 

@@ -75,23 +75,23 @@ class PortsSection(_Section):
 class TlsSection(_Section):
     """Our certificate, for servers and as a client of other operators: PEM, chain included."""
 
-    certificate: str = "tls/server.pem"
-    key: str = "tls/server.key"
+    certificate: str = Field("tls/server.pem", description="our certificate and its intermediates")
+    key: str = Field("tls/server.key", description="its private key, without passphrase")
 
 
 class RelaySection(_Section):
     """Mail that leaves for other operators."""
 
     routes: dict[str, HostPort] = Field({}, description="domain to host:port, instead of its MX")
-    lifetime_hours: int = Field(48, ge=1)
-    concurrency: int = Field(10, ge=1, le=200)
+    lifetime_hours: int = Field(48, ge=1, description="how long to try before the sender is told")
+    concurrency: int = Field(10, ge=1, le=200, description="domains sent to at the same time")
 
 
 class WhitelistSection(_Section):
     """The signer that the list of authorised domains must name."""
 
-    signer_cn: str = ""
-    signer_ou: str = ""
+    signer_cn: str = Field("", description="common name of the signer's certificate")
+    signer_ou: str = Field("", description="its organisational unit")
 
 
 class RunSection(_Section):
@@ -100,8 +100,10 @@ class RunSection(_Section):
     fronts: int = Field(
         0, ge=0, le=64, description="processes that serve ports; 0: one per processor, at most 4"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least event that is logged"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="for people or for machines")
     database: str = Field("", description="SQLAlchemy URL of a PostgreSQL; empty: SQLite in the home")
 
 

@@ -76,8 +76,14 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         ours, its = _context.Pipe(duplex=False)
         child = _context.Process(target=run_child, args=(self._home, role, its), name=role)
-        await asyncio.to_thread(child.start)  # the first one waits for the fork server's imports
-        its.close()
+        try:
+            await asyncio.to_thread(child.start)  # the first one waits for the fork server's imports
+        except (OSError, EOFError) as error:  # the fork server died under it; the next start makes a new one
+            log.error("cannot_fork", process=role, error=type(error).__name__)
+            ours.close()
+            return None
+        finally:
+            its.close()
         ended = asyncio.Event()
         loop.add_reader(child.sentinel, ended.set)
         loop.add_reader(ours.fileno(), self._heard, role, ours)
@@ -105,7 +111,7 @@ class Supervisor:
     def _heard(self, role: str, pipe: Connection) -> None:
         """The child said that it serves, or its end of the pipe was closed."""
         asyncio.get_running_loop().remove_reader(pipe.fileno())
-        with contextlib.suppress(EOFError):
+        with contextlib.suppress(EOFError, OSError):
             pipe.recv_bytes()
             self._ready[role].set()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
+import os
 import signal
 import sys
 from multiprocessing.connection import Connection
@@ -23,29 +25,44 @@ _WATCH_WRITER_S = 0.2
 
 
 async def run(home: Path, role: str, settings: Settings, ready: Connection) -> int:
-    """Serve until SIGTERM (0), or until the writer went away (3)."""
+    """Serve until SIGTERM (0), or until the writer or the fork server went away (3)."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    store = Store.open(home, url=settings.run.database)
+    server = os.getppid()
+    # The supervisor holds the writer: a child that outlives it for a moment must not take its place.
+    store = Store.open(home, url=settings.run.database, may_lead=False)
     status = 0
     try:
+        if not _supervised():
+            return 3
         part = Back(home, settings, store) if role == "back" else Front(home, settings, store)
         await part.start(reuse_port=True)
-        ready.send_bytes(b"ready")
-        ready.close()
+        try:
+            with ready:
+                ready.send_bytes(b"ready")
+        except OSError:  # nobody waits for this child any more
+            stop.set()
+            status = 3
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _WATCH_WRITER_S)
-            if not store.connected:
-                log.error("writer_gone")
+            # Without its fork server a child has nobody who would tell of its end: another takes its place.
+            if not store.connected or os.getppid() != server:
+                log.error("writer_gone" if not store.connected else "fork_server_gone")
                 status = 3
                 break
         await part.close()
     finally:
         store.close()
     return status
+
+
+def _supervised() -> bool:
+    """Whether the supervisor lives that started this child; another may hold the writer already."""
+    supervisor = multiprocessing.parent_process()
+    return supervisor is None or supervisor.is_alive()
 
 
 def run_child(home: Path, role: str, ready: Connection) -> None:

@@ -15,7 +15,7 @@ from patients.errors import TransitionError, UnknownPatientError
 from patients.ins import address_of_ins, shaped_ins
 from patients.states import RECEIVING, Event, Refusal, State, transition
 from patients.tables import patient, patient_event
-from store import Store, Tx, mail, new_id, operation
+from store import Prepared, Store, Tx, mail, new_id, operation
 
 #: The column that keeps when a state was last entered.
 _ENTERED: Final[dict[State, str]] = {
@@ -71,16 +71,16 @@ class ProfileEvent(msgspec.Struct, frozen=True):
 
 
 _columns: Final = [patient.c[name] for name in Profile.__struct_fields__]
-_by_ins: Final = select(*_columns).where(patient.c.ins == bindparam("ins"))
-_by_address: Final = select(*_columns).where(patient.c.address == bindparam("address"))
-_by_box: Final = select(*_columns).where(patient.c.box_id == bindparam("box_id"))
+_by_ins: Final = Prepared(select(*_columns).where(patient.c.ins == bindparam("ins")))
+_by_address: Final = Prepared(select(*_columns).where(patient.c.address == bindparam("address")))
+_by_box: Final = Prepared(select(*_columns).where(patient.c.box_id == bindparam("box_id")))
 
 
-def _profile(conn: Connection, statement: Any, **asked: Any) -> Profile | None:
-    row = conn.execute(statement, asked).one_or_none()
+def _profile(conn: Connection, statement: Prepared, **asked: Any) -> Profile | None:
+    row = statement.first(conn, asked)
     if row is None:
         return None
-    values = dict(row._mapping)
+    values = dict(zip(Profile.__struct_fields__, row, strict=True))
     values["given_names"] = values["given_names"].split()
     values["address"] = values["address"] or ""
     return Profile(**values)

@@ -6,6 +6,7 @@ from store.clock import new_id, now_ms
 from store.database import upsert
 from store.errors import InvalidInputError, NotFoundError, PasserelleError, StoreError
 from store.operations import Notice, Tx, operation
+from store.prepared import Prepared
 from store.schema import metadata
 from store.store import Store, holds_bodies
 
@@ -16,6 +17,7 @@ __all__ = [
     "NotFoundError",
     "Notice",
     "PasserelleError",
+    "Prepared",
     "Spool",
     "Store",
     "StoreError",

@@ -20,6 +20,7 @@ from store.bodies import BodyRef
 from store.clock import new_id
 from store.errors import InvalidInputError, NotFoundError, StoreError
 from store.operations import Tx, operation
+from store.prepared import Prepared
 from store.schema import box, entry, expunged, folder, message
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
@@ -152,29 +153,63 @@ _box_columns = [box.c[name] for name in Box.__struct_fields__]
 _folder_columns = [folder.c[name] for name in Folder.__struct_fields__]
 _entry_columns = [entry.c[name] for name in Entry.__struct_fields__]
 
-_select_box = select(*_box_columns).where(box.c.address == bindparam("address"))
-_select_folders = (
+_select_box = Prepared(select(*_box_columns).where(box.c.address == bindparam("address")))
+_select_box_by_id = Prepared(select(*_box_columns).where(box.c.box_id == bindparam("box_id")))
+_select_folders = Prepared(
     select(*_folder_columns).where(folder.c.box_id == bindparam("box_id")).order_by(folder.c.folder_id)
 )
+_select_folder = Prepared(
+    select(*_folder_columns).where(
+        and_(folder.c.box_id == bindparam("box_id"), folder.c.folder_id == bindparam("folder_id"))
+    )
+)
+_select_folder_by_name = Prepared(
+    select(*_folder_columns).where(
+        and_(folder.c.box_id == bindparam("box_id"), folder.c.name == bindparam("name"))
+    )
+)
+_entries_of_folder = (
+    select(*_entry_columns)
+    .where(and_(entry.c.box_id == bindparam("box_id"), entry.c.folder_id == bindparam("folder_id")))
+    .order_by(entry.c.uid)
+)
+_select_entries = Prepared(_entries_of_folder)
+_select_entries_since = Prepared(_entries_of_folder.where(entry.c.modseq > bindparam("modseq")))
+_select_expunged_since = Prepared(
+    select(expunged.c.uid)
+    .where(
+        and_(
+            expunged.c.box_id == bindparam("box_id"),
+            expunged.c.folder_id == bindparam("folder_id"),
+            expunged.c.modseq > bindparam("modseq"),
+        )
+    )
+    .order_by(expunged.c.uid)
+)
+_select_key = Prepared(select(box.c.wrapped_key).where(box.c.box_id == bindparam("box_id")))
 
 
-def _one(rows: Any, kind: type[Any]) -> Any:
-    row = rows.one_or_none()
-    return None if row is None else kind(**row._mapping)
+def _box(row: Any) -> Box | None:
+    return None if row is None else Box(**dict(zip(Box.__struct_fields__, row, strict=True)))
+
+
+def _folder(row: Any) -> Folder | None:
+    if row is None:
+        return None
+    found = Folder(**dict(zip(Folder.__struct_fields__, row, strict=True)))
+    found.subscribed, found.hidden = bool(found.subscribed), bool(found.hidden)
+    return found
 
 
 def box_by_address(conn: Connection, address: str) -> Box | None:
     """The box of an address, whatever its case. Text that no database keeps is nobody's address."""
     if "\0" in address or not address.isprintable():
         return None
-    result: Box | None = _one(conn.execute(_select_box, {"address": address.casefold()}), Box)
-    return result
+    return _box(_select_box.first(conn, {"address": address.casefold()}))
 
 
 def box_by_id(conn: Connection, box_id: int) -> Box | None:
-    """The box, open or closed; None when there is none."""
-    result: Box | None = _one(conn.execute(select(*_box_columns).where(box.c.box_id == box_id)), Box)
-    return result
+    return _box(_select_box_by_id.first(conn, {"box_id": box_id}))
 
 
 def boxes(conn: Connection, kind: str = "", limit: int = 1000) -> list[Box]:
@@ -186,35 +221,26 @@ def boxes(conn: Connection, kind: str = "", limit: int = 1000) -> list[Box]:
 
 
 def wrapped_key(conn: Connection, box_id: int) -> bytes | None:
-    """The box's key under the master key; None when the box is gone or its key destroyed."""
-    result: bytes | None = conn.execute(
-        select(box.c.wrapped_key).where(box.c.box_id == box_id)
-    ).scalar_one_or_none()
-    return result
+    row = _select_key.first(conn, {"box_id": box_id})
+    return None if row is None else row[0]
 
 
 def folders(conn: Connection, box_id: int) -> list[Folder]:
     """The folders that a user sees, oldest first."""
-    rows = conn.execute(_select_folders, {"box_id": box_id})
-    return [Folder(**row._mapping) for row in rows if not row.hidden]
+    found = map(_folder, _select_folders.all(conn, {"box_id": box_id}))
+    return [folder for folder in found if folder is not None and not folder.hidden]
 
 
 def folder_by_name(conn: Connection, box_id: int, name: str) -> Folder | None:
     """INBOX is found in any case (RFC 3501 §5.1); hidden folders are not found."""
     if name.upper() == "INBOX":
         name = "INBOX"
-    query = select(*_folder_columns).where(
-        and_(folder.c.box_id == box_id, folder.c.name == name, folder.c.hidden.is_(False))
-    )
-    result: Folder | None = _one(conn.execute(query), Folder)
-    return result
+    found = _folder(_select_folder_by_name.first(conn, {"box_id": box_id, "name": name}))
+    return None if found is None or found.hidden else found
 
 
 def folder_by_id(conn: Connection, box_id: int, folder_id: int) -> Folder | None:
-    """The folder, hidden or not; None when there is none."""
-    query = select(*_folder_columns).where(and_(folder.c.box_id == box_id, folder.c.folder_id == folder_id))
-    result: Folder | None = _one(conn.execute(query), Folder)
-    return result
+    return _folder(_select_folder.first(conn, {"box_id": box_id, "folder_id": folder_id}))
 
 
 def special_folder(conn: Connection, box_id: int, special_use: str) -> Folder | None:
@@ -222,24 +248,23 @@ def special_folder(conn: Connection, box_id: int, special_use: str) -> Folder | 
     query = select(*_folder_columns).where(
         and_(folder.c.box_id == box_id, folder.c.special_use == special_use)
     )
-    result: Folder | None = _one(conn.execute(query.limit(1)), Folder)
-    return result
+    return _folder(conn.execute(query.limit(1)).one_or_none())
 
 
 def entries(conn: Connection, box_id: int, folder_id: int, since_modseq: int = 0) -> list[Entry]:
     """Entries of a folder in UID order; with ``since_modseq`` those whose modseq is greater."""
-    query = select(*_entry_columns).where(and_(entry.c.box_id == box_id, entry.c.folder_id == folder_id))
+    place = {"box_id": box_id, "folder_id": folder_id}
     if since_modseq:
-        query = query.where(entry.c.modseq > since_modseq)
-    return [Entry(*row) for row in conn.execute(query.order_by(entry.c.uid))]
+        rows = _select_entries_since.all(conn, place | {"modseq": since_modseq})
+    else:
+        rows = _select_entries.all(conn, place)
+    return [Entry(*row) for row in rows]
 
 
 def expunged_since(conn: Connection, box_id: int, folder_id: int, modseq: int) -> list[int]:
     """UIDs that left the folder after ``modseq``, in order."""
-    query = select(expunged.c.uid).where(
-        and_(expunged.c.box_id == box_id, expunged.c.folder_id == folder_id, expunged.c.modseq > modseq)
-    )
-    return list(conn.execute(query.order_by(expunged.c.uid)).scalars())
+    place = {"box_id": box_id, "folder_id": folder_id, "modseq": modseq}
+    return [row[0] for row in _select_expunged_since.all(conn, place)]
 
 
 def folder_counts(conn: Connection, box_id: int, folder_id: int) -> Counts:
@@ -352,7 +377,7 @@ def _next_modseq(tx: Tx, box_id: int) -> int:
 
 # -- messages -----------------------------------------------------------------------------------
 
-_take_room = (
+_take_room = Prepared(
     update(box)
     .where(
         and_(
@@ -364,14 +389,14 @@ _take_room = (
     .values(modseq=box.c.modseq + 1, used=box.c.used + bindparam("b_size"))
     .returning(box.c.modseq)
 )
-_take_uid = (
+_take_uid = Prepared(
     update(folder)
     .where(and_(folder.c.box_id == bindparam("b_box_id"), folder.c.folder_id == bindparam("b_folder_id")))
     .values(uidnext=folder.c.uidnext + 1, highestmodseq=bindparam("b_modseq"))
     .returning(folder.c.uidnext, folder.c.uidvalidity)
 )
-_insert_message = insert(message)
-_insert_entry = insert(entry)
+_insert_message = Prepared(insert(message))
+_insert_entry = Prepared(insert(entry))
 
 
 @operation("mail.append")
@@ -391,15 +416,15 @@ def append(
     :raises NotFoundError: the box is closed or gone, or the folder is gone.
     :raises StoreError: the box is over its quota (452 4.2.2; RFC 3463 §3.3).
     """
-    modseq = tx.conn.execute(_take_room, {"b_box_id": box_id, "b_size": message.size}).scalar_one_or_none()
-    if modseq is None:
+    room = _take_room.first(tx.conn, {"b_box_id": box_id, "b_size": message.size})
+    if room is None:
         target = box_by_id(tx.conn, box_id)
         if target is None or target.state != "open":
             raise NotFoundError("mailbox.closed", "the mailbox is closed", enhanced="5.2.1")
         raise StoreError("mailbox.quota", "the mailbox is full", code=452, enhanced="4.2.2", fault="peer")
     ref = message.ref
-    tx.conn.execute(
-        _insert_message,
+    _insert_message.run(
+        tx.conn,
         {
             "box_id": box_id,
             "message_id": message.message_id,
@@ -418,7 +443,7 @@ def append(
         tx,
         box_id,
         folder_id,
-        modseq,
+        room[0],
         message.message_id,
         message.size,
         flags,
@@ -438,14 +463,12 @@ def _show(
     keywords: str,
     internal_date: int,
 ) -> Appended:
-    place = tx.conn.execute(
-        _take_uid, {"b_box_id": box_id, "b_folder_id": folder_id, "b_modseq": modseq}
-    ).one_or_none()
+    place = _take_uid.first(tx.conn, {"b_box_id": box_id, "b_folder_id": folder_id, "b_modseq": modseq})
     if place is None:
         raise NotFoundError("mailbox.folder", "no such folder")
     uid = place[0] - 1
-    tx.conn.execute(
-        _insert_entry,
+    _insert_entry.run(
+        tx.conn,
         {
             "box_id": box_id,
             "folder_id": folder_id,

@@ -68,7 +68,9 @@ class Store:
     # -- opening and closing ------------------------------------------------------------------
 
     @classmethod
-    def open(cls, home: Path, *, url: str = "", wait_for_writer: float = 0.0) -> Store:
+    def open(
+        cls, home: Path, *, url: str = "", wait_for_writer: float = 0.0, may_lead: bool = True
+    ) -> Store:
         """Open the store under ``home``.
 
         The first process becomes the writer (it holds ``writer.lock``), migrates the schema, recovers
@@ -76,6 +78,7 @@ class Store:
         PostgreSQL ``url`` every process writes by itself.
 
         :param wait_for_writer: seconds to wait for the writing process to be ready.
+        :param may_lead: false for a process that must never become the writer: its parent is.
         :raises StoreError: the home is unusable, damaged, or the writer does not answer.
         """
         home.mkdir(parents=True, exist_ok=True)
@@ -84,7 +87,7 @@ class Store:
         store = cls(home, url or database.sqlite_url(home))
         try:
             if store.url.startswith("sqlite:"):
-                store._open_sqlite(wait_for_writer)
+                store._open_sqlite(wait_for_writer, may_lead)
             else:
                 store._open_postgres()
         except BaseException:
@@ -92,12 +95,14 @@ class Store:
             raise
         return store
 
-    def _open_sqlite(self, patience: float) -> None:
+    def _open_sqlite(self, patience: float, may_lead: bool) -> None:
         self._lock_file = os.open(self.home / "writer.lock", os.O_RDWR | os.O_CREAT, 0o600)
         path = self.home / "run" / "writer.sock"
         waited = 0.0
         while True:
             try:
+                if not may_lead:
+                    raise BlockingIOError
                 fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 try:
@@ -195,16 +200,21 @@ class Store:
         if connection is None or connection.closed or connection.invalidated:
             assert self._engine is not None
             connection = self._local.connection = self._engine.connect()
+            self._local.busy = False
             self._connections.append(connection)
         return connection
 
     def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``function(connection, …)`` within one snapshot. Blocking: not for the event loop."""
         connection = self._reading()
-        if connection.in_transaction():  # a read within a read shares its snapshot
+        if self._local.busy:  # a read within a read shares its snapshot
             return function(connection, *args, **kwargs)
-        with connection.begin():
-            return function(connection, *args, **kwargs)
+        self._local.busy = True
+        try:
+            with database.snapshot(connection):
+                return function(connection, *args, **kwargs)
+        finally:
+            self._local.busy = False
 
     def aread(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -9,7 +9,13 @@ import evidence
 from gateway.routing import correspondence
 from gateway.routing.model import FilingJob, RelayJob
 from gateway.routing.tables import delivery
-from store import Tx, mail, operation, tasks, upsert
+from store import Prepared, Tx, mail, operation, tasks, upsert
+
+_note_delivery = Prepared(
+    upsert(delivery, dict.fromkeys(delivery.c.keys()), ["box_id", "digest"], update=False).returning(
+        delivery.c.box_id
+    )
+)
 
 
 class Delivery(msgspec.Struct, kw_only=True):
@@ -178,8 +184,7 @@ def _sent_folder(tx: Tx, box_id: int) -> int:
 def first_time(tx: Tx, box_id: int, digest: bytes, trace_id: str) -> bool:
     """Note a delivery within a transaction; False when the same one was noted before."""
     values = {"box_id": box_id, "digest": digest, "trace_id": trace_id, "at": tx.now}
-    insert = upsert(delivery, values, ["box_id", "digest"], update=False).returning(delivery.c.box_id)
-    return tx.conn.execute(insert).scalar_one_or_none() is not None
+    return _note_delivery.first(tx.conn, values) is not None
 
 
 @operation("routing.refused")

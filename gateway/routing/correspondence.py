@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, and_, bindparam, func, insert, select
 
 from gateway.routing.tables import correspondence
-from store import Tx, new_id
+from store import Prepared, Tx, new_id
 
 
 class Contact(msgspec.Struct, frozen=True):
@@ -21,7 +21,7 @@ class Contact(msgspec.Struct, frozen=True):
     ended_at: int = 0
 
 
-_last = (
+_last = Prepared(
     select(correspondence.c.effect, func.max(correspondence.c.event_id))
     .where(
         and_(
@@ -32,13 +32,13 @@ _last = (
     )
     .group_by(correspondence.c.effect)
 )
-_insert = insert(correspondence)
+_insert = Prepared(insert(correspondence))
 FOREVER = 2**62
 
 
 def contact(conn: Connection, box_id: int, address: str, until: int = FOREVER) -> Contact:
     """How things stood between a patient's box and an address at ``until`` (ms)."""
-    rows = conn.execute(_last, {"box_id": box_id, "address": address.casefold(), "until": until})
+    rows = _last.all(conn, {"box_id": box_id, "address": address.casefold(), "until": until})
     last: dict[str, int] = {row[0]: row[1] for row in rows}
     return Contact(contacted=bool(last), opened_at=last.get("opens", 0), ended_at=last.get("ends", 0))
 
@@ -56,8 +56,8 @@ def note(tx: Tx, *, box_id: int, address: str, author: str, effect: str, trace_i
             ).scalars()
         )
     for contacted in sorted(addresses):
-        tx.conn.execute(
-            _insert,
+        _insert.run(
+            tx.conn,
             {
                 "box_id": box_id,
                 "address": contacted,

@@ -69,31 +69,7 @@ class OperatorSender(msgspec.Struct, frozen=True, kw_only=True):
 
 def operator_sender(facts: OperatorSender) -> list[Check]:
     """May this operator bring mail from this address?"""
-    checks = [
-        Check(
-            "sender.tls",
-            facts.encrypted,
-            "the session is encrypted" if facts.encrypted else "STARTTLS is required first",
-            530,
-            "5.7.0",
-        ),
-        Check(
-            facts.certificate_rule or "sender.certificate",
-            facts.shown and not facts.certificate_rule,
-            "the client certificate is valid"
-            if facts.shown and not facts.certificate_rule
-            else facts.certificate_reason or "a client certificate of the trust space is required",
-        ),
-        Check(
-            "sender.whitelist",
-            facts.list_usable,
-            "the list of authorised domains is usable"
-            if facts.list_usable
-            else "the list of authorised domains is missing or too old here, try again later",
-            451,
-            "4.7.1",
-        ),
-    ]
+    checks = [_encrypted(facts), _certificate(facts), _list_usable(facts)]
     if facts.domain:
         held = facts.dn_allowed and not facts.from_patients
         if held:
@@ -114,6 +90,29 @@ def operator_sender(facts: OperatorSender) -> list[Check]:
         )
         checks.append(Check("sender.whitelist", facts.dn_allowed, text))
     return checks
+
+
+def _encrypted(facts: OperatorSender) -> Check:
+    text = "the session is encrypted" if facts.encrypted else "STARTTLS is required first"
+    return Check("sender.tls", facts.encrypted, text, 530, "5.7.0")
+
+
+def _certificate(facts: OperatorSender) -> Check:
+    if facts.certificate_rule == "sender.revocation_unknown":  # our list is old: the peer may try again
+        return Check(facts.certificate_rule, False, facts.certificate_reason, 451, "4.7.1")
+    if facts.certificate_rule or not facts.shown:
+        text = facts.certificate_reason or "a client certificate of the trust space is required"
+        return Check(facts.certificate_rule or "sender.certificate", False, text)
+    return Check("sender.certificate", True, "the client certificate is valid")
+
+
+def _list_usable(facts: OperatorSender) -> Check:
+    text = (
+        "the list of authorised domains is usable"
+        if facts.list_usable
+        else "the list of authorised domains is missing or too old here, try again later"
+    )
+    return Check("sender.whitelist", facts.list_usable, text, 451, "4.7.1")
 
 
 def _in_annuaire(facts: OperatorSender) -> Check:

@@ -133,7 +133,8 @@ class TransactionCommands(Wire, abc.ABC):
         if not self.helo:
             self.bad(503, "5.5.1", "send EHLO first")
             return
-        if blocked := self.blocked():
+        blocked = self.blocked()
+        if blocked and not self.origin.refusal_rule:
             self.reply_line(blocked)
             return
         if self.mail is not None:
@@ -147,9 +148,10 @@ class TransactionCommands(Wire, abc.ABC):
         if command.size > self.limits.message_size:  # RFC 1870 §6.1
             self.reply(552, "5.3.4", f"{_TOO_BIG} of {self.limits.message_size} octets [message.size]")
             return
+        # A refused certificate is the router's to answer, with evidence; it can never make it good.
         verdict = await self.ask(self.services.router.sender(self.origin, command.address, command.smtputf8))
-        if not verdict.accepted:
-            self.reply_line(verdict.reply)
+        if blocked or not verdict.accepted:
+            self.reply_line(blocked if verdict.accepted else verdict.reply)
             return
         self.mail = Envelope(
             mail_from=command.address,

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,13 @@ def test_nothing_readable_lies_on_the_disk(tmp_path: Path) -> None:
 def test_the_second_opener_is_no_writer(tmp_path: Path) -> None:
     with Store.open(tmp_path) as first, Store.open(tmp_path) as second:
         assert (first.is_writer, second.is_writer) == (True, False)
+
+
+def test_who_may_not_lead_waits_for_the_writer(tmp_path: Path) -> None:
+    """A child of a gateway whose writer died must not lead in its place: the restarted one could not."""
+    with ThreadPoolExecutor(1) as pool:
+        child = pool.submit(Store.open, tmp_path, may_lead=False)
+        threading.Event().wait(0.3)
+        assert not child.done()
+        with Store.open(tmp_path) as writer, child.result(20) as opened:
+            assert (writer.is_writer, opened.is_writer) == (True, False)
