@@ -1,6 +1,8 @@
-"""``passerelle``: the administrator's command line. The verbs stand in ``commands/``, a group for each room."""
+"""``passerelle``: the administrator's command line. The verbs stand in ``commands/``, one group a room."""
 
 from __future__ import annotations
+
+import sys
 
 import typer
 
@@ -34,7 +36,11 @@ app.add_typer(evidence.app, name="evidence", help="Signed evidence of how each m
 
 
 def main() -> None:
-    """Entry point of the command ``passerelle``."""
+    """Entry point of ``passerelle``: answers go to standard output, what rooms log to standard error."""
+    if "--help" not in sys.argv:
+        from gateway import logs
+
+        logs.set_up("warning")
     app()
 
 

@@ -167,7 +167,11 @@ class RemoteChannel:
     def __init__(self, path: Path, sink: NoticeSink) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
-        self._socket.connect(str(path))
+        try:
+            self._socket.connect(str(path))
+        except OSError:
+            self._socket.close()
+            raise
         self._sink = sink
         self._numbers = itertools.count(1)
         self._pending: dict[int, Pending] = {}

@@ -23,6 +23,7 @@ except ImportError:  # GPL-3.0-only: an extra, see pyproject.toml
     aioimaplib = None
 
 PATIENCE_S = 15.0
+LOOK_AGAIN_S = 1.0
 
 
 class Refused(Exception):  # noqa: N818  # an answer of the server, not a failure of ours
@@ -127,7 +128,8 @@ class Mailbox:
                         return raw
             idle = await self._imap.idle_start(timeout=deadline - loop.time())
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._imap.wait_server_push(), deadline - loop.time())
+                # what arrived while a message was fetched was told then: IDLE does not tell it again
+                await asyncio.wait_for(self._imap.wait_server_push(), LOOK_AGAIN_S)
             self._imap.idle_done()
             await asyncio.wait_for(idle, PATIENCE_S)
         raise StoreError("demo.arrival", "the message did not arrive in time")
