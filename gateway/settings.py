@@ -52,7 +52,7 @@ class _Section(BaseModel):
 class GatewaySection(_Section):
     """Who we are and what we serve."""
 
-    hostname: Domain = Field(description="our name in EHLO, Received and notifications")
+    hostname: Domain = Field(min_length=1, description="our name in EHLO, Received and notifications")
     patient_domain: Domain = Field("", description="domain of the patients served here; empty for none")
     hosted_domains: list[Domain] = Field([], description="domains of professionals whose mailboxes are here")
     unlisted: Literal["accept", "refuse"] = Field("accept", description="senders absent from the annuaire")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
 import sys
+from asyncio import sslproto
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -22,6 +24,18 @@ from store import PasserelleError, Store
 log = structlog.get_logger("worker")
 
 _WATCH_WRITER_S = 0.2
+
+
+def _tune() -> None:
+    """Fewer collections: what start-up made stays, and a session's garbage is rarely in cycles.
+
+    asyncio gives every TLS connection a read buffer of 256 KiB; a quarter of it serves as well, and a
+    thousand idle mail clients cost 64 MiB instead of 256.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    sslproto.SSLProtocol.max_size = 64 * 1024
 
 
 async def run(home: Path, role: str, settings: Settings, ready: Connection) -> int:
@@ -70,6 +84,7 @@ def run_child(home: Path, role: str, ready: Connection) -> None:
     try:
         settings = load_settings(home)
         logs.set_up(settings.run.log_level, settings.run.log_format, role=role)
+        _tune()
         status = asyncio.run(run(home, role, settings, ready))
     except PasserelleError as error:
         log.error("cannot_start", rule=error.rule, reason=error.log)

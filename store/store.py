@@ -11,7 +11,6 @@ import fcntl
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -22,6 +21,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from store import bodies, channel, database, keys, mail, operations, segments
 from store.clock import new_id
 from store.errors import StoreError
+from store.lanes import Lanes
 from store.operations import Notice, Tx
 from store.postgres import PostgresNotices
 from store.schema import message as message_table
@@ -55,7 +55,7 @@ class Store:
         self._callbacks: list[tuple[asyncio.AbstractEventLoop | None, NoticeCallback]] = []
         self._local = threading.local()
         self._connections: list[Connection] = []
-        self._readers = ThreadPoolExecutor(READERS, "store-read")
+        self._readers = Lanes(READERS, "store-read")
         self._segments = segments.SegmentWriter(home / "segments")
         self._segment_reader = segments.SegmentReader(home / "segments")
         self._engine: Engine | None = None
@@ -68,9 +68,7 @@ class Store:
     # -- opening and closing ------------------------------------------------------------------
 
     @classmethod
-    def open(
-        cls, home: Path, *, url: str = "", wait_for_writer: float = 0.0, may_lead: bool = True
-    ) -> Store:
+    def open(cls, home: Path, *, url: str = "", wait_for_writer: float = 0.0, may_lead: bool = True) -> Store:
         """Open the store under ``home``.
 
         The first process becomes the writer (it holds ``writer.lock``), migrates the schema, recovers
@@ -177,7 +175,7 @@ class Store:
             self._service.close()
         if self._notices is not None:
             self._notices.close()
-        self._readers.shutdown(wait=True)
+        self._readers.close()
         for connection in self._connections:
             connection.close()
         self._connections.clear()
@@ -220,12 +218,11 @@ class Store:
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Awaitable[T]:
         """The same in a thread of the reader pool."""
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._readers, lambda: self.read(function, *args, **kwargs))
+        return self._readers.run(lambda: self.read(function, *args, **kwargs))
 
     def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """Run blocking work of the store (bodies) in a thread of the reader pool."""
-        return asyncio.get_running_loop().run_in_executor(self._readers, lambda: function(*args, **kwargs))
+        return self._readers.run(lambda: function(*args, **kwargs))
 
     # -- writing ------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ SIGNER_OU: Final = "390000000000023"
 
 
 def ins(first13: str) -> str:
+    """The INS of 15 characters: 13 and their key."""
     return first13 + ins_key(first13)
 
 

@@ -148,6 +148,7 @@ def prepare_demo(folder: Path, *, fixed_ports: bool = False) -> Scene:
 
 
 def save(scene: Scene) -> None:
+    """Keep the scene beside its homes, readable by its owner only."""
     path = scene.root / _READY
     path.write_bytes(msgspec.json.format(msgspec.json.encode(scene)))
     path.chmod(0o600)
@@ -254,10 +255,12 @@ def _directory(store: Store, home: Path, extractions: Iterable[Path], whitelist:
 
 
 def box_by_address(conn: Connection, address: str) -> mail.Box:
+    """The mailbox of somebody who must have one."""
     box = mail.box_by_address(conn, address)
     assert box is not None, f"{address} has no mailbox"
     return box
 
 
 def filings_left(conn: Connection) -> list[tasks.Task]:
+    """Filing tasks that have not ended."""
     return tasks.pending(conn, tasks.FILING)

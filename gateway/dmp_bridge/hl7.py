@@ -49,6 +49,7 @@ def is_oid(text: str) -> bool:
 
 
 def components(text: str) -> list[str]:
+    """The components of a field, between ``^``."""
     return text.split("^")
 
 
@@ -69,6 +70,7 @@ def parse_cx(text: str) -> Identifier:
 
 
 def cx(value: str, oid: str, kind: str = "NH") -> str:
+    """A CX: a value and the OID of who gave it."""
     return f"{_clean(value)}^^^&{oid}&ISO^{kind}"
 
 
@@ -81,6 +83,7 @@ def parse_xcn(text: str) -> Person:
 
 
 def xcn(person: Person) -> str:
+    """An XCN: a person with identifier and authority."""
     authority = f"&{person.oid}&ISO" if person.oid else ""
     kind = "IDNPS" if person.oid == PERSON_OID else "RI"
     return f"{_clean(person.id)}^{_clean(person.name)}^{_clean(person.given)}^^^^^^{authority}^D^^^{kind}"
@@ -93,6 +96,7 @@ def parse_xon(text: str) -> Organisation:
 
 
 def xon(organisation: Organisation) -> str:
+    """An XON: an organisation, with its identifier where it has one."""
     if not organisation.id:
         return _clean(organisation.name)
     oid = organisation.oid or STRUCTURE_OID

@@ -20,11 +20,13 @@ _FAILED = "The address or the password is wrong"
 
 
 async def login(context: Context, command: Login) -> None:
+    """LOGIN (RFC 3501 §6.2.3)."""
     _require_tls(context)
     await _let_in(context, command.tag, command.user, command.password)
 
 
 async def authenticate(context: Context, command: Authenticate) -> None:
+    """AUTHENTICATE PLAIN, with or without initial response (RFC 3501 §6.2.2, RFC 4616, RFC 4959)."""
     _require_tls(context)
     if command.mechanism != "PLAIN":
         raise NoError("The mechanism is PLAIN")

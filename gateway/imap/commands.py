@@ -29,17 +29,23 @@ class Identify(Command):
 
 @dataclass(frozen=True, slots=True)
 class Enable(Command):
+    """ENABLE (RFC 5161 §3.1)."""
+
     capabilities: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Login(Command):
+    """LOGIN."""
+
     user: bytes = field(repr=False)
     password: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticate(Command):
+    """AUTHENTICATE."""
+
     mechanism: str
     initial: bytes | None = field(repr=False)
     """The initial response (RFC 4959), base64 or ``=``; None when absent."""
@@ -62,6 +68,8 @@ class FolderCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class Rename(Command):
+    """RENAME; names are decoded."""
+
     folder: str = field(repr=False)
     target: str = field(repr=False)
 
@@ -76,6 +84,8 @@ class ListFolders(Command):
 
 @dataclass(frozen=True, slots=True)
 class Status(Command):
+    """STATUS with the items asked for, upper case."""
+
     folder: str = field(repr=False)
     items: tuple[str, ...]
 
@@ -94,6 +104,8 @@ class AppendHead(Command):
 
 @dataclass(frozen=True, slots=True)
 class UidExpunge(Command):
+    """UID EXPUNGE (RFC 4315 §2.1)."""
+
     messages: SequenceSet
 
 
@@ -108,6 +120,8 @@ class CopyMove(Command):
 
 @dataclass(frozen=True, slots=True)
 class StoreFlags(Command):
+    """STORE and UID STORE."""
+
     uid: bool
     messages: SequenceSet
     mode: Literal["set", "add", "remove"]
@@ -132,6 +146,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Fetch(Command):
+    """FETCH and UID FETCH."""
+
     uid: bool
     messages: SequenceSet
     items: tuple[str | Section, ...]
@@ -154,6 +170,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Search(Command):
+    """SEARCH and UID SEARCH."""
+
     uid: bool
     key: Key
     modseq: bool

@@ -12,6 +12,7 @@ from store import mail as mailboxes
 
 
 async def copy(context: Context, command: CopyMove) -> None:
+    """COPY, MOVE and their UID forms; all messages or none (RFC 3501 §6.4.7, RFC 6851 §3.1)."""
     moving = command.name.endswith("MOVE")
     view = context.writable() if moving else context.selected
     positions = await targets(context, command.messages, by_uid=command.uid)

@@ -27,6 +27,7 @@ GROUP: Final = 200
 
 
 async def fetch(context: Context, command: Fetch) -> None:
+    """FETCH and UID FETCH (RFC 3501 §6.4.5)."""
     view = context.selected
     items = list(command.items)
     if command.uid and "UID" not in items:  # RFC 3501 §6.4.8

@@ -15,6 +15,7 @@ DELIMITER = "/"
 
 
 async def create(context: Context, command: FolderCommand) -> None:
+    """CREATE (RFC 3501 §6.3.3)."""
     name = command.folder.removesuffix(DELIMITER)  # RFC 3501 §6.3.3: says only that children will follow
     if name == "INBOX":
         raise NoError("INBOX always exists", "ALREADYEXISTS")
@@ -23,6 +24,7 @@ async def create(context: Context, command: FolderCommand) -> None:
 
 
 async def delete(context: Context, command: FolderCommand) -> None:
+    """DELETE; a folder with children stays (RFC 3501 §6.3.4)."""
     if command.folder == "INBOX":
         raise NoError("INBOX cannot be deleted", "CANNOT")
     folder = await context.folder(command.folder)
@@ -36,6 +38,7 @@ async def delete(context: Context, command: FolderCommand) -> None:
 
 
 async def rename(context: Context, command: Rename) -> None:
+    """RENAME, with the folders below (RFC 3501 §6.3.5)."""
     folder = await context.folder(command.folder)
     await context.store.awrite(
         mailboxes.rename_folder,
@@ -47,6 +50,7 @@ async def rename(context: Context, command: Rename) -> None:
 
 
 async def subscribe(context: Context, command: FolderCommand) -> None:
+    """SUBSCRIBE and UNSUBSCRIBE (RFC 3501 §6.3.6, §6.3.7)."""
     folder = await context.folder(command.folder)
     on = command.name == "SUBSCRIBE"
     await context.store.awrite(mailboxes.subscribe_folder, box_id=context.box, name=folder.name, on=on)
@@ -98,6 +102,7 @@ def _matches_folder(pattern: str, name: str) -> bool:
 
 
 async def list_folders(context: Context, command: ListFolders) -> None:
+    """LIST and LSUB (RFC 3501 §6.3.8, §6.3.9)."""
     verb = command.name
     if verb == "LIST" and not command.pattern:
         # RFC 3501 §6.3.8: an empty pattern asks for the delimiter.

@@ -36,6 +36,7 @@ def command_tag(data: bytes) -> str:
 
 
 def is_append(data: bytes) -> bool:
+    """Whether a command is APPEND, whose message is streamed and never gathered."""
     return _APPEND.match(data) is not None
 
 

@@ -28,6 +28,7 @@ BODIES: Final = 512 * 1024
 
 
 async def search(context: Context, command: Search) -> None:
+    """SEARCH and UID SEARCH (RFC 3501 §6.4.4)."""
     view = context.selected
     if command.modseq:
         context.condstore = True

@@ -28,6 +28,7 @@ _BLANKS: Final = re.compile(r"\s+")
 
 
 def header_block(meta: MessageMeta) -> bytes:
+    """The header as served: our prefix, then the message's own."""
     return meta.prefix + meta.index.header
 
 

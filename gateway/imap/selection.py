@@ -68,6 +68,7 @@ async def unselect(context: Context, command: Bare) -> None:
 
 
 async def noop(context: Context, command: Bare) -> None:
+    """NOOP: tell what changed (RFC 3501 §6.1.2)."""
     await context.sync()
     context.announce(expunge=True)
     context.ok(command.tag, "Done")

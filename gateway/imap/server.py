@@ -22,6 +22,7 @@ from store import Notice, Store
 log = structlog.get_logger("imap")
 
 HANDSHAKE_TIMEOUT: Final = 30.0
+SHUTDOWN_TIMEOUT: Final = 3.0  # a client that never says goodbye holds its buffers no longer
 
 
 class ImapServer:
@@ -64,6 +65,7 @@ class ImapServer:
             port,
             ssl=self._ssl if self._implicit else None,
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._implicit else None,
+            ssl_shutdown_timeout=SHUTDOWN_TIMEOUT if self._implicit else None,
             reuse_port=reuse_port or None,
             backlog=256,
         )

@@ -15,6 +15,7 @@ CHUNK: Final = 1000
 
 
 async def store(context: Context, command: StoreFlags) -> None:
+    """STORE and UID STORE, with UNCHANGEDSINCE (RFC 3501 §6.4.6, RFC 7162 §3.1.3)."""
     view = context.writable()
     if command.unchanged_since is not None:
         context.condstore = True  # RFC 7162 §3.1: a CONDSTORE enabling command

@@ -11,6 +11,7 @@ _DECODER = msgspec.msgpack.Decoder(MessageMeta)
 
 
 def encode_meta(meta: MessageMeta) -> bytes:
+    """The bytes that are sealed and stored beside the body."""
     return _ENCODER.encode(meta)
 
 

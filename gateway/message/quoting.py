@@ -16,6 +16,7 @@ _MAX_ESCAPES = 4  # a literal is shorter from the fifth on
 
 
 def literal(value: bytes) -> bytes:
+    """`value` as a literal (RFC 3501 §4.3)."""
     return b"{%d}\r\n%b" % (len(value), value)
 
 
@@ -30,6 +31,7 @@ def string(value: bytes) -> bytes:
 
 
 def nstring(value: bytes | None) -> bytes:
+    """`value` as a string, NIL for None."""
     return b"NIL" if value is None else string(value)
 
 

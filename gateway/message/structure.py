@@ -13,6 +13,8 @@ _EMPTY_TEXT = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
 
 
 class Kind(Enum):
+    """What kind of BODYSTRUCTURE a part has (RFC 3501 §7.4.2)."""
+
     TEXT = "text"
     LEAF = "leaf"
     MULTIPART = "multipart"

@@ -32,6 +32,14 @@ _last = Prepared(
     )
     .group_by(correspondence.c.effect)
 )
+_newest = Prepared(
+    select(func.max(correspondence.c.event_id)).where(
+        and_(
+            correspondence.c.box_id == bindparam("box_id"),
+            correspondence.c.address == bindparam("address"),
+        )
+    )
+)
 _insert = Prepared(insert(correspondence))
 FOREVER = 2**62
 
@@ -56,12 +64,13 @@ def note(tx: Tx, *, box_id: int, address: str, author: str, effect: str, trace_i
             ).scalars()
         )
     for contacted in sorted(addresses):
+        place = {"box_id": box_id, "address": contacted}
+        newest = _newest.first(tx.conn, place)[0] or 0  # a clock that was set back reorders nothing
         _insert.run(
             tx.conn,
             {
-                "box_id": box_id,
-                "address": contacted,
-                "event_id": new_id(),
+                **place,
+                "event_id": max(new_id(), newest + 1),
                 "at": tx.now,
                 "effect": effect,
                 "author": author,

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -54,18 +55,25 @@ def return_path(mail_from: str) -> bytes:
 
 def received(envelope: Envelope, origin: Origin, hostname: str, recipient: str = "") -> bytes:
     """RFC 5321 §4.4, with the cipher and, from an operator, the subject of its certificate as comments."""
-    words = ["Received: from", _helo(envelope.helo), f"({_address_literal(envelope.peer)})"]
-    if origin.dn:
-        words.append(f"({_comment('certificate ' + origin.dn)})")
-    words += ["by", hostname, "(Passerelle) with", envelope.protocol]
-    if origin.tls:
-        words.append(f"({_comment(origin.tls)})")
-    words += ["id", envelope.trace_id]
+    where = _where(envelope.helo, envelope.peer, origin.dn, hostname, envelope.protocol, origin.tls)
+    words = [where, "id", envelope.trace_id]
     if recipient:
         words.append(f"for <{recipient}>")
     words[-1] += ";"
     moment = datetime.fromtimestamp(envelope.received_at / 1000, tz=UTC)
     return _fold(" ".join([*words, format_datetime(moment)]))
+
+
+@lru_cache(maxsize=1024)
+def _where(helo: str, peer: str, dn: str, hostname: str, protocol: str, tls: str) -> str:
+    """The part of Received that all messages of a session share."""
+    words = ["Received: from", _helo(helo), f"({_address_literal(peer)})"]
+    if dn:
+        words.append(f"({_comment('certificate ' + dn)})")
+    words += ["by", hostname, "(Passerelle) with", protocol]
+    if tls:
+        words.append(f"({_comment(tls)})")
+    return " ".join(words)
 
 
 def session_results(envelope: Envelope, origin: Origin) -> list[AuthResult]:
@@ -102,6 +110,8 @@ def _address_literal(peer: str) -> str:
 
 
 def _ascii(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
     return "".join(char if " " <= char <= "~" else " " for char in plain)
 

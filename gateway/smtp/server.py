@@ -86,6 +86,7 @@ class SmtpServer:
             host,
             port,
             ssl=self.context if self.implicit_tls else None,
+            ssl_shutdown_timeout=3.0 if self.implicit_tls else None,
             reuse_port=reuse_port or None,
             backlog=512,
         )

@@ -97,7 +97,7 @@ class SmtpSession(TransactionCommands):
             try:
                 line = await self.read_line()
             except BareLineEndError as error:
-                log.warning("bare_line_end", peer=self.peer, origin=self.origin.name)
+                log.warning("bare_line_end", peer=self.peer, origin=self.origin.kind)
                 await self.hang_up(error.reply)
             except LineTooLongError:
                 self.bad(500, "5.5.2", "line too long")
@@ -198,7 +198,7 @@ class SmtpSession(TransactionCommands):
             self._proven(origin)
         else:
             self.origin = Origin(peer=self.peer, tls=self.tls)
-        log.info("tls", peer=self.peer, tls=self.tls, rule=self.origin.refusal_rule, origin=self.origin.name)
+        log.info("tls", peer=self.peer, tls=self.tls, rule=self.origin.refusal_rule, origin=self.origin.kind)
 
     def _proven(self, origin: Origin) -> None:
         self.origin = msgspec.structs.replace(origin, peer=self.peer, tls=self.tls)

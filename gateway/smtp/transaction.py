@@ -246,7 +246,7 @@ class TransactionCommands(Wire, abc.ABC):
             try:
                 body = reader.feed(chunk)
             except BareLineEndError as error:
-                log.warning("bare_line_end", peer=self.origin.peer, origin=self.origin.name)
+                log.warning("bare_line_end", peer=self.origin.peer, origin=self.origin.kind)
                 await self.hang_up(error.reply)
             failure = failure or await self._take_in(intake, body)
         self.unread(reader.rest)
