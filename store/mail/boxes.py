@@ -79,6 +79,7 @@ def destroy_box_key(tx: Tx, *, box_id: int) -> None:
 
 
 def next_modseq(tx: Tx, box_id: int) -> int:
+    """The number of a change in a box. :raises NotFoundError: no such box."""
     modseq: int | None = tx.conn.execute(
         update(box).where(box.c.box_id == box_id).values(modseq=box.c.modseq + 1).returning(box.c.modseq)
     ).scalar_one_or_none()

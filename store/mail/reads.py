@@ -71,6 +71,7 @@ def box_by_address(conn: Connection, address: str) -> Box | None:
 
 
 def box_by_id(conn: Connection, box_id: int) -> Box | None:
+    """The box, open or closed; None when there is none."""
     return _box(_select_box_by_id.first(conn, {"box_id": box_id}))
 
 
@@ -83,6 +84,7 @@ def boxes(conn: Connection, kind: str = "", limit: int = 1000) -> list[Box]:
 
 
 def wrapped_key(conn: Connection, box_id: int) -> bytes | None:
+    """The key under the master key; None when the box is gone or its key destroyed."""
     row = _select_key.first(conn, {"box_id": box_id})
     return None if row is None else row[0]
 
@@ -102,6 +104,7 @@ def folder_by_name(conn: Connection, box_id: int, name: str) -> Folder | None:
 
 
 def folder_by_id(conn: Connection, box_id: int, folder_id: int) -> Folder | None:
+    """The folder, hidden or not; None when there is none."""
     return _folder(_select_folder.first(conn, {"box_id": box_id, "folder_id": folder_id}))
 
 

@@ -168,7 +168,8 @@ def test_hot_look_ups_use_indexes(loaded: Store) -> None:
     def plans(conn: Connection) -> list[str]:
         found: list[str] = []
         for statement in (_by_address, _by_id_nat, _by_structure, _is_officine, _owns, _allows):
-            text = statement.statement.params(**asked).compile(conn.engine, compile_kwargs={"literal_binds": True})
+            literal = {"literal_binds": True}
+            text = statement.statement.params(**asked).compile(conn.engine, compile_kwargs=literal)
             found += [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
         return found
 

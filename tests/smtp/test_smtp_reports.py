@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.dmp_bridge import LABELS
 from gateway.routing.model import Envelope, Origin, Recipient
 from gateway.routing.prefix import AuthResult, authentication_results, build_prefix, received
 from gateway.smtp.dsn import DsnRecipient, build_dsn, wanted
-from gateway.dmp_bridge import LABELS
 from gateway.smtp.mdn import MdnFile, build_mdn
 from gateway.smtp.reports import base64_lines, shown_header
 from store.errors import InvalidInputError
