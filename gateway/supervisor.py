@@ -20,7 +20,7 @@ import structlog
 
 from gateway.settings import Settings
 from gateway.worker import run_child
-from store import Store
+from store import Store, StoreError
 
 log = structlog.get_logger("supervisor")
 
@@ -42,6 +42,7 @@ class Supervisor:
         self._home = home
         fronts = settings.run.fronts or min(os.cpu_count() or 1, 4)
         self._roles = [f"front-{number}" for number in range(1, fronts + 1)] + ["back"]
+        self.failed = ""  # the process that ended before it ever served
         self._stop = asyncio.Event()
         self._ready: dict[str, asyncio.Event] = {role: asyncio.Event() for role in self._roles}
 
@@ -63,6 +64,10 @@ class Supervisor:
             began = loop.time()
             status = await self._one_life(role)
             if self._stop.is_set():
+                return
+            if not self._ready[role].is_set():  # what cannot start does not start: no use in trying again
+                self.failed = role
+                self.stop()
                 return
             if loop.time() - began > _STEADY_AFTER_S:
                 pause = _RESTART_AFTER_S
@@ -117,7 +122,10 @@ class Supervisor:
 
 
 async def serve(home: Path, settings: Settings, store: Store) -> None:
-    """Run until SIGTERM or SIGINT. ``store`` must be the writer: opened before any child starts."""
+    """Run until SIGTERM or SIGINT. ``store`` must be the writer: opened before any child starts.
+
+    :raises StoreError: ``server.start``: a process ended before it ever served.
+    """
     supervisor = Supervisor(home, settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -132,6 +140,8 @@ async def serve(home: Path, settings: Settings, store: Store) -> None:
             log.info("serving", hostname=settings.gateway.hostname, recovered=store.recovered)
             (home / "run" / "ready").touch()
         await running
+        if supervisor.failed:
+            raise StoreError("server.start", f"{supervisor.failed} cannot start: see the log", fault="config")
     finally:
         ready.cancel()
         pid_file.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from certs import Server
+from certs import DEMO_SERVERS
 from patients import OID_NIR_DEMO, Person, ins_key
 
 PATIENT_DOMAIN: Final = "patient.mssante.test"
@@ -106,26 +106,4 @@ PHARMACY: Final = Professional(
 )
 PROFESSIONALS: Final = (DOCTOR, COLLEAGUE, PHARMACY)
 
-GATEWAY_SERVER: Final = Server(
-    name="gateway",
-    cn="smtps.passerelle.test",
-    ou="390000000000015",
-    o="PASSERELLE DEMONSTRATION",
-    hosts=("smtps.passerelle.test", "localhost", "127.0.0.1"),
-)
-HOSPITAL_SERVER: Final = Server(
-    name="hospital",
-    cn="mss.hopital-exemple.test",
-    ou="1690000007",
-    o="HOPITAL EXEMPLE",
-    st="Rhône (69)",
-    hosts=("mss.hopital-exemple.test", "localhost", "127.0.0.1"),
-)
-CLINIC_SERVER: Final = Server(
-    name="clinic",
-    cn="mss.clinique-exemple.test",
-    ou="1130000003",
-    o="CLINIQUE EXEMPLE",
-    st="Bouches-du-Rhône (13)",
-    hosts=("mss.clinique-exemple.test", "localhost", "127.0.0.1"),
-)
+GATEWAY_SERVER, HOSPITAL_SERVER, CLINIC_SERVER = DEMO_SERVERS
