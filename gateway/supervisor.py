@@ -124,7 +124,7 @@ class Supervisor:
 async def serve(home: Path, settings: Settings, store: Store) -> None:
     """Run until SIGTERM or SIGINT. ``store`` must be the writer: opened before any child starts.
 
-    :raises StoreError: ``server.start``: a process ended before it ever served.
+    :raises StoreError: ``gateway.start``: a process ended before it ever served.
     """
     supervisor = Supervisor(home, settings)
     loop = asyncio.get_running_loop()
@@ -141,7 +141,7 @@ async def serve(home: Path, settings: Settings, store: Store) -> None:
             (home / "run" / "ready").touch()
         await running
         if supervisor.failed:
-            raise StoreError("server.start", f"{supervisor.failed} cannot start: see the log", fault="config")
+            raise StoreError("gateway.start", f"{supervisor.failed} cannot start: see the log", fault="config")
     finally:
         ready.cancel()
         pid_file.unlink(missing_ok=True)

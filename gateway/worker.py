@@ -90,6 +90,6 @@ def run_child(home: Path, role: str, ready: Connection) -> None:
         log.error("cannot_start", rule=error.rule, reason=error.log)
         status = 2
     except OSError as error:  # a port is taken, a file cannot be read
-        log.error("cannot_start", rule="server.system", reason=str(error))
+        log.error("cannot_start", rule="gateway.system", reason=str(error))
         status = 2
     sys.exit(status)
