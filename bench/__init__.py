@@ -1,0 +1,1 @@
+"""Measurements of the gateway, on loopback and bounded in count; see docs/performance.md."""
