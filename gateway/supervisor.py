@@ -141,7 +141,9 @@ async def serve(home: Path, settings: Settings, store: Store) -> None:
             (home / "run" / "ready").touch()
         await running
         if supervisor.failed:
-            raise StoreError("gateway.start", f"{supervisor.failed} cannot start: see the log", fault="config")
+            raise StoreError(
+                "gateway.start", f"{supervisor.failed} cannot start: see the log", fault="config"
+            )
     finally:
         ready.cancel()
         pid_file.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ async def run(home: Path, role: str, settings: Settings, ready: Connection) -> i
         loop.add_signal_handler(number, stop.set)
     server = os.getppid()
     # The supervisor holds the writer: a child that outlives it for a moment must not take its place.
-    store = Store.open(home, url=settings.run.database, may_lead=False)
+    store = Store.open(home, url=settings.run.database, may_lead=False, folder_notices=role != "back")
     status = 0
     try:
         if not _supervised():

@@ -1,8 +1,8 @@
 """How a process reaches the one writer: directly when it holds it, else over a Unix socket.
 
 Frames are a 4-byte big-endian length and a msgpack array. Client to writer:
-``[number, operation, arguments]``. Writer to client: ``[number, 0, result]``, ``[number, 1, error]``
-or ``[0, 2, notices]``.
+``[number, operation, arguments]``, or ``[0, "-folders", []]`` from one that needs no notices of folders.
+Writer to client: ``[number, 0, result]``, ``[number, 1, error]`` or ``[0, 2, notices]``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ log = structlog.get_logger("store")
 
 _LENGTH = struct.Struct(">I")
 _RESULT, _ERROR, _NOTICES = 0, 1, 2
+_NO_FOLDERS = "-folders"  # instead of an operation: this client needs no notices of folders
 MAX_FRAME = 64 * 1024 * 1024
 NoticeSink = Callable[[list[Notice]], None]
 
@@ -164,7 +165,7 @@ class LocalChannel:
 class RemoteChannel:
     """The way to the writer of another process. Lost connections fail the calls under way with 451."""
 
-    def __init__(self, path: Path, sink: NoticeSink) -> None:
+    def __init__(self, path: Path, sink: NoticeSink, *, folders: bool = True) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
         try:
@@ -172,6 +173,9 @@ class RemoteChannel:
         except OSError:
             self._socket.close()
             raise
+        if not folders:
+            raw = _encode((0, _NO_FOLDERS, msgspec.Raw(b"\x90")))
+            self._socket.sendall(_LENGTH.pack(len(raw)) + raw)
         self._sink = sink
         self._numbers = itertools.count(1)
         self._pending: dict[int, Pending] = {}
@@ -288,15 +292,22 @@ class WriterService:
             threading.Thread(target=client.serve, name="store-client", daemon=True).start()
 
     def announce(self, notices: list[Notice]) -> None:
-        frame = _frame(_NOTICES, 0, notices)
+        whole = _frame(_NOTICES, 0, notices)
+        few = [notice for notice in notices if not notice.folder_id or not notice.box_id]
+        part = _frame(_NOTICES, 0, few) if few else b""
         for client in list(self._clients):
-            client.queue(frame)
+            if frame := whole if client.folders else part:
+                client.queue(frame)
 
     def flush(self) -> None:
         for client in list(self._clients):
             client.flush()
 
     def submit(self, request: Request, client: _Client) -> None:
+        """Hand a client's request to the writer."""
+        if request.operation == _NO_FOLDERS:
+            client.folders = False
+            return
         try:
             operation = named(request.operation)
             kwargs = operation.decode(request.arguments)
@@ -343,6 +354,7 @@ class _Client:
         self._service = service
         self._waiting: list[bytes] = []
         self._lock = threading.Lock()
+        self.folders = True  # whether it hears of changes in folders; of boxes and queues it always does
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 10, 0))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
 
