@@ -58,13 +58,10 @@ def serve(
     import gateway.rooms  # noqa: F401
     from gateway import logs, supervisor
     from gateway.settings import load_settings
-    from store import Store, StoreError
 
     chosen = load_settings(home)
     logs.set_up(chosen.run.log_level, chosen.run.log_format, role="writer")
-    with Store.open(home, url=chosen.run.database) as store:
-        if not store.is_writer:
-            fail(StoreError("store.writer", "another process serves this home already"))
+    with supervisor.open_writer(home, chosen) as store:
         asyncio.run(supervisor.serve(home, chosen, store))
 
 
@@ -112,6 +109,8 @@ def explain(
         moment = int(datetime.fromisoformat(at).astimezone().timestamp() * 1000) if at else FOREVER
     except ValueError:
         fail(InvalidInputError("explain.at", "a time is written 2026-11-21 or 2026-11-21T14:00"))
+    if "@" not in sender or "@" not in recipient:
+        fail(InvalidInputError("explain.address", "give two mail addresses"))
     policy = settings(home).policy()
     with open_store(home) as store:
         told = store.read(routing.explain, policy, sender, recipient, moment)

@@ -13,6 +13,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -119,6 +120,22 @@ class Supervisor:
         with contextlib.suppress(EOFError, OSError):
             pipe.recv_bytes()
             self._ready[role].set()
+
+
+def open_writer(home: Path, settings: Settings, patience: float = 5.0) -> Store:
+    """Open the store as its writer; waits ``patience`` seconds for a verb that holds it. Blocking.
+
+    :raises StoreError: ``store.writer``: another process serves this home.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        store = Store.open(home, url=settings.run.database)
+        if store.is_writer:
+            return store
+        store.close()
+        if time.monotonic() > deadline:
+            raise StoreError("store.writer", "another process serves this home already")
+        time.sleep(0.1)
 
 
 async def serve(home: Path, settings: Settings, store: Store) -> None:

@@ -51,6 +51,13 @@ def _compressor() -> zstandard.ZstdCompressor:
     return compressor
 
 
+def _decompressor() -> zstandard.ZstdDecompressor:
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if decompressor is None:
+        decompressor = _local.decompressor = zstandard.ZstdDecompressor()
+    return decompressor
+
+
 def _nonce(index: int) -> bytes:
     return index.to_bytes(12, "big")
 
@@ -170,7 +177,7 @@ class BodyReader:
         try:
             plain = self._cipher.decrypt(_nonce(index), sealed, bytes([kind]))
             if kind & _COMPRESSED:
-                plain = zstandard.ZstdDecompressor().decompress(plain, max_output_size=FRAME)
+                plain = _decompressor().decompress(plain, max_output_size=FRAME)
         except (InvalidTag, zstandard.ZstdError):
             raise StoreError(
                 "store.body", "a sealed body does not open: wrong key or damaged bytes"
@@ -210,5 +217,5 @@ def open_meta(key: bytes, sealed: bytes) -> bytes:
     except InvalidTag:
         raise StoreError("store.body", "a sealed index does not open: wrong key or damaged bytes") from None
     if sealed[:1] == b"\x01":
-        return zstandard.ZstdDecompressor().decompress(plain, max_output_size=16 * 1024 * 1024)
+        return _decompressor().decompress(plain, max_output_size=16 * 1024 * 1024)
     return plain

@@ -37,6 +37,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._out_size = 0
         self._closed = False
+        self._linger: asyncio.TimerHandle | None = None
         self._lost = False
         self._paused = False
         self._readable: asyncio.Future[None] | None = None
@@ -65,6 +66,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = self._lost = True
+        if self._linger is not None:  # it would keep the connection's buffers for its whole time
+            self._linger.cancel()
         self._wake(self._readable)
         self._wake(self._writable)
         self._writable = None
@@ -220,7 +223,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._lost:
             self._transport.close()
             # A client that does not read what is left cannot keep the connection.
-            asyncio.get_running_loop().call_later(LINGER, self._abort_unless_lost)
+            self._linger = asyncio.get_running_loop().call_later(LINGER, self._abort_unless_lost)
 
     def _abort_unless_lost(self) -> None:
         if not self._lost:

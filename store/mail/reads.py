@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, func, select
 
@@ -146,14 +146,44 @@ def folder_counts(conn: Connection, box_id: int, folder_id: int) -> Counts:
     )
 
 
-def message_rows(conn: Connection, box_id: int, message_ids: Sequence[int]) -> Sequence[Any]:
-    """Rows of the table ``message``, still sealed; see ``Store.messages``."""
-    rows: list[Any] = []
+class MessageRow(NamedTuple):
+    """A row of the table ``message``: body reference, keys and index, still sealed."""
+
+    box_id: int
+    message_id: int
+    segment: int
+    offset: int
+    length: int
+    size: int
+    sha256: bytes
+    wrapped_key: bytes
+    sealed_meta: bytes
+    received_at: int
+
+
+_message_columns = [message.c[name] for name in MessageRow._fields]
+_select_message = Prepared(
+    select(*_message_columns).where(
+        and_(message.c.box_id == bindparam("box_id"), message.c.message_id == bindparam("message_id"))
+    )
+)
+_select_messages = select(*_message_columns).where(
+    and_(
+        message.c.box_id == bindparam("box_id"),
+        message.c.message_id.in_(bindparam("message_ids", expanding=True)),
+    )
+)
+
+
+def message_rows(conn: Connection, box_id: int, message_ids: Sequence[int]) -> list[MessageRow]:
+    """The rows of some messages, in no order; see ``Store.messages``."""
+    if len(message_ids) == 1:
+        row = _select_message.first(conn, {"box_id": box_id, "message_id": message_ids[0]})
+        return [] if row is None else [MessageRow(*row)]
+    rows: list[MessageRow] = []
     for start in range(0, len(message_ids), 500):
-        part = message_ids[start : start + 500]
-        rows += conn.execute(
-            select(message).where(and_(message.c.box_id == box_id, message.c.message_id.in_(part)))
-        ).all()
+        place = {"box_id": box_id, "message_ids": list(message_ids[start : start + 500])}
+        rows += [MessageRow(*row) for row in conn.execute(_select_messages, place)]
     return rows
 
 
