@@ -48,13 +48,13 @@ def serve(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Serve until stopped by SIGTERM or Ctrl-C."""
-    import asyncio
-
     if demo:
         from gateway.demo import serve_demo
 
-        asyncio.run(serve_demo(home))
+        serve_demo(home)
         return
+    import asyncio
+
     import gateway.rooms  # noqa: F401
     from gateway import logs, supervisor
     from gateway.settings import load_settings

@@ -55,9 +55,12 @@ async def _until_ready(process: asyncio.subprocess.Process, home: Path, party: P
         await asyncio.sleep(0.05)
 
 
-async def serve_demo(folder: Path) -> None:
-    """Keep the demonstration up until Ctrl-C; prints addresses and sign-ins."""
-    play = scene.prepare_demo(folder, fixed_ports=True)
+def serve_demo(folder: Path) -> None:
+    """Keep the demonstration up until Ctrl-C; prints addresses and sign-ins. Blocking."""
+    asyncio.run(_serve(scene.prepare_demo(folder, fixed_ports=True)))
+
+
+async def _serve(play: Scene) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

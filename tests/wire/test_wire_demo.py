@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -313,6 +314,36 @@ def test_what_cannot_start_does_not_start(tmp_path: Path) -> None:
     assert said.status == 1
     assert "[gateway.start]" in said.err and "address already in use" in said.err
     assert "Traceback" not in said.err
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def test_serve_demo_makes_its_home_and_prints_the_sign_ins(tmp_path: Path) -> None:
+    """`make serve` on a machine that never saw a demonstration."""
+    if any(map(_taken, (2525, 4650, 9930, 2526, 4651, 9931))):
+        pytest.skip("a port of `make serve` is taken on this machine")
+    command = [sys.executable, "-m", "cli", "serve", "--demo", "--home", str(tmp_path / "demo-home")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        printed = []
+        for line in serving.stdout:
+            printed.append(line)
+            if line.startswith("Ctrl-C"):
+                break
+        serving.send_signal(signal.SIGINT)
+        _, complaints = serving.communicate(timeout=60)
+    assert serving.returncode == 0, complaints
+    text = "".join(printed)
+    assert "127.0.0.1:2525" in text
+    assert f"sign-in {ALICE.address}" in text
 
 
 def test_the_verbs_beside_a_gateway_that_serves(space: Space) -> None:
