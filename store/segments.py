@@ -128,11 +128,21 @@ class SegmentReader:
             self._files.clear()
 
 
+class SyncFailedError(Exception):
+    """The disk did not take what was written. Asking it again proves nothing: the kernel may have dropped
+    the pages and call the file clean."""
+
+
 def sync(folder: Path, segment: int) -> None:
-    """Bring a segment's data to the disk, whichever process wrote it (fdatasync works on the file)."""
+    """Bring a segment's data to the disk, whichever process wrote it (fdatasync works on the file).
+
+    :raises SyncFailedError: the disk failed. :raises OSError: there is no such segment.
+    """
     file = os.open(path_of(folder, segment), os.O_RDONLY)
     try:
         os.fdatasync(file)
+    except OSError as error:
+        raise SyncFailedError(error.strerror) from error
     finally:
         os.close(file)
 

@@ -4,11 +4,13 @@ Invariants:
 - an answer is given only after the segments named in the group are synced and the transaction is
   committed with ``synchronous=FULL``: what is answered is on the disk;
 - notices go out after the commit, never before;
+- a sync that fails ends the process, and recovery at the next start cuts off what was not committed;
 - a member that raises spoils nobody else: the group is rolled back and its members run singly.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from store.operations import Notice, Operation, Tx
 log = structlog.get_logger("store")
 
 MAX_GROUP = 256
+EXIT_DISK = 74  # EX_IOERR of sysexits.h
 
 
 class Job:
@@ -120,6 +123,10 @@ class Writer:
     def _run_group(self, connection: Connection, group: list[Job]) -> None:
         try:
             notices = self._commit(connection, group)
+        except segments.SyncFailedError as error:
+            # A second sync could succeed without the data: nothing more may be promised by this process.
+            log.critical("disk_sync_failed", error=str(error), consequence="the gateway stops")
+            os._exit(EXIT_DISK)
         except Exception as error:  # noqa: BLE001  # any failure of a member, known or not
             if len(group) > 1:
                 for job in group:

@@ -65,6 +65,27 @@ def test_killed_at_a_point(tmp_path: Path, point: str, times: int) -> None:
         assert sorted(bodies(store, box_id)) == list(range(1, len(there) + 2))
 
 
+FAILING_DISK = """
+import os, sys
+def refuse(file):
+    raise OSError(5, "Input/output error")
+os.fdatasync = refuse
+"""
+
+
+def test_a_disk_that_does_not_sync_ends_the_process_and_promises_nothing(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        box_id = store.create_box(address="a@example.test", kind="patient", owner="1")
+    run = subprocess.run(
+        [sys.executable, "-c", FAILING_DISK + WRITER, str(tmp_path), "3"], capture_output=True, check=False
+    )
+    answers = [line for line in run.stdout.splitlines() if line.startswith(b"[")]
+    assert (run.returncode, answers) == (74, [])
+    assert b"disk_sync_failed" in run.stdout + run.stderr
+    with Store.open(tmp_path) as store:
+        assert bodies(store, box_id) == {}
+
+
 def test_torn_bytes_are_cut_and_told(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         box_id = store.create_box(address="a@example.test", kind="patient", owner="1")
