@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import platform
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -54,7 +55,7 @@ class _Part:
         self.key = home / settings.tls.key
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _keep(self, seconds: float, work: object) -> None:
+    def _keep(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(_every(seconds, work)))
 
     async def _reload_trust(self) -> None:
@@ -67,8 +68,7 @@ class _Part:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _every(seconds: float, work: object) -> None:
-    assert callable(work)
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
