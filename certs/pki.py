@@ -32,7 +32,7 @@ from certs import pki_profiles as shape
 from certs.errors import TrustError
 from certs.files import certificates_in, write_atomically
 from certs.pki_profiles import Organisation, Person, PrivateKey, PublicKey, Server
-from certs.trust import now_ms
+from store import now_ms
 
 KeyType = Literal["p256", "rsa2048"]
 Extensions = Sequence[tuple[x509.ExtensionType, bool]]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -37,16 +36,12 @@ from certs.identity import (
 from certs.names import authority_label, dn_string
 from certs.path import MAX_PRESENTED, Anchors, PathRefused, build_path, check_usage
 from certs.verdict import CertVerdict, Check, Purpose, Rule
+from store import now_ms
 
 log = structlog.get_logger("certs")
 
 CACHE_SIZE: Final = 4096
 REFUSAL_MS: Final = 60_000
-
-
-def now_ms() -> int:
-    """The wall clock, in the unit of every time here."""
-    return time.time_ns() // 1_000_000
 
 
 class Problem(Exception):  # noqa: N818

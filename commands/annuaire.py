@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from commands.common import DEFAULT_HOME, Home, Json, moment, open_store, settings, show
+from commands.common import DEFAULT_HOME, Home, Json, moment, open_store, progress_bar, settings, show
 
 app = typer.Typer(
     name="annuaire", help="Professionals, structures, mailboxes, authorised domains.", no_args_is_help=True
 )
 whitelist = typer.Typer(help="The signed list of authorised domains.", no_args_is_help=True)
 app.add_typer(whitelist, name="whitelist")
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, silent without a terminal; gives ``advance(done, total)``."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield advance
 
 
 @app.command("import")

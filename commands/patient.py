@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.common import DEFAULT_HOME, Home, Json, moment, open_store, settings, show
+from commands.common import DEFAULT_HOME, Home, Json, moment, open_store, progress_bar, settings, show
 
 if TYPE_CHECKING:
     from patients import Profile
@@ -41,7 +41,6 @@ def import_(
     """Add insured persons: ins;oid;birth_name;given_names;sex;birth_date;birth_place."""
     import msgspec
 
-    from commands.annuaire import progress_bar
     from patients import import_persons
 
     with open_store(home) as store, progress_bar(file.name) as advance:

@@ -8,7 +8,6 @@ Records carry addresses, rules and hashes, never content (DESIGN §1.1).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from sqlalchemy import Connection, func, insert, or_, select, text
 
 from evidence.tables import evidence
-from store import Prepared, StoreError, Tx
+from store import Prepared, StoreError, Tx, write_private
 
 Event = Literal[
     "accepted",  # taken over from the sender for this recipient
@@ -97,9 +96,7 @@ def create_key(home: Path) -> None:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+    write_private(path, pem)
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import gateway.rooms  # noqa: F401  # the schema needs every room
 from evidence import create_key
 from gateway.settings import FILE_NAME, Settings, SettingsError, load_settings
-from store import Store, mail
+from store import Store, mail, write_private
 
 
 def settings_text(values: dict[str, dict[str, object]]) -> str:
@@ -63,7 +62,7 @@ def create_home(
     for section, entries in (more or {}).items():
         values.setdefault(section, {}).update(entries)
     text = settings_text(values)
-    _write_new(path, text)
+    write_private(path, text.encode())
     try:
         settings = load_settings(home)
     except SettingsError:
@@ -83,9 +82,3 @@ def make_system_box(store: Store, settings: Settings) -> None:
     """The mailbox that the gateway's own notifications come from."""
     if store.read(mail.box_by_address, settings.system_address) is None:
         store.create_box(address=settings.system_address, kind="system", owner="")
-
-
-def _write_new(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)

@@ -5,6 +5,7 @@ from store.bodies import BodyReader, BodyRef, Spool
 from store.clock import new_id, now_ms
 from store.database import upsert
 from store.errors import InvalidInputError, NotFoundError, PasserelleError, StoreError
+from store.files import write_private
 from store.operations import Notice, Tx, operation
 from store.prepared import Prepared
 from store.schema import metadata
@@ -30,4 +31,5 @@ __all__ = [
     "operation",
     "tasks",
     "upsert",
+    "write_private",
 ]

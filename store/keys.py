@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from store.errors import StoreError
+from store.files import write_private
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -26,11 +27,7 @@ def load_master_key(path: Path, *, create: bool = False) -> bytes:
     Raises :class:`StoreError` when it is missing or not 64 hexadecimal digits.
     """
     if create and not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(os.urandom(KEY_BYTES).hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_private(path, f"{new_key().hex()}\n".encode())
     try:
         key = bytes.fromhex(path.read_text().strip())
     except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ database it executes the Core statement as usual. Rows are plain tuples in the o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -66,10 +66,3 @@ class Prepared:
             conn.execute(self.statement, dict(parameters))
         else:
             self._raw(conn).execute(self._sql, self._values(parameters))
-
-    def run_many(self, conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Execute once for each mapping."""
-        if conn.dialect.name != "sqlite":
-            conn.execute(self.statement, [dict(row) for row in rows])
-        else:
-            self._raw(conn).executemany(self._sql, [self._values(row) for row in rows])
