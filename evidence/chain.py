@@ -88,19 +88,27 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def create_key(home: Path) -> None:
-    """Make ``evidence.key`` (PKCS#8 PEM, mode 0600) and ``evidence.pub`` where they are missing."""
-    path = home / "evidence.key"
-    if path.exists():
-        return
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    write_private(path, pem)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    (home / "evidence.pub").write_bytes(public)
+    """Make ``evidence.key`` (PKCS#8 PEM, mode 0600) and ``evidence.pub`` where they are missing.
+
+    :raises StoreError: the private key is lost while ``evidence.pub`` is there: another key would make the
+        records signed before look forged.
+    """
+    path, public = home / "evidence.key", home / "evidence.pub"
+    if not path.exists():
+        if public.exists():
+            raise StoreError(
+                "evidence.key", "evidence.key is missing: put it back from the backup", fault="config"
+            )
+        pem = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        write_private(path, pem)
+    if not public.exists():
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        encoded = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        public.write_bytes(encoded)
 
 
 @lru_cache(maxsize=8)

@@ -50,7 +50,7 @@ class Store:
     def __init__(self, home: Path, url: str) -> None:
         self.home = home
         self.url = url
-        self._master = AESGCM(keys.load_master_key(home / "master.key", create=True))
+        self._master = AESGCM(keys.load_master_key(home / "master.key", create=_is_new(home)))
         self._box_keys: dict[int, bytes] = {}
         self._callbacks: list[tuple[asyncio.AbstractEventLoop | None, NoticeCallback]] = []
         self._local = threading.local()
@@ -405,6 +405,11 @@ class Store:
     def open_body(self, message: mail.StoredMessage) -> bodies.BodyReader:
         """A reader of the message's raw bytes as they came over the wire. Its methods block."""
         return bodies.BodyReader(self._segment_reader, message.ref, message.key)
+
+
+def _is_new(home: Path) -> bool:
+    """Nothing was ever kept here: only then may a master key be made. Another one would open nothing."""
+    return not (home / "store.db").exists() and not any((home / "segments").glob("*.seg"))
 
 
 def _tell(callbacks: list[NoticeCallback], notices: list[Notice]) -> None:

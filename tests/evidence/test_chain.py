@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 import evidence
-from store import Store, Tx, operation
+from store import Store, StoreError, Tx, operation
 from store.database import sqlite_url, writing_engine
 
 
@@ -65,6 +65,22 @@ def test_tampering_is_found(home: Path, statement: str, first_bad: int) -> None:
     tamper(home, statement)
     report = verify(home)
     assert (report.ok, report.first_bad) == (False, first_bad)
+
+
+def test_a_lost_key_is_not_replaced_by_another(home: Path) -> None:
+    public = (home / "evidence.pub").read_bytes()
+    (home / "evidence.key").unlink()
+    with pytest.raises(StoreError) as caught:
+        evidence.create_key(home)
+    assert caught.value.rule == "evidence.key"
+    assert (home / "evidence.pub").read_bytes() == public
+
+
+def test_a_public_key_that_is_missing_is_written_again(home: Path) -> None:
+    public = (home / "evidence.pub").read_bytes()
+    (home / "evidence.pub").unlink()
+    evidence.create_key(home)
+    assert (home / "evidence.pub").read_bytes() == public
 
 
 def test_another_gateways_key_does_not_do(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -146,6 +146,16 @@ def test_recovery_leaves_the_segment_of_a_living_process_alone(tmp_path: Path) -
     other.close()
 
 
+def test_a_lost_master_key_is_not_replaced_by_another(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        store.create_box(address="a@example.test", kind="patient", owner="1")
+    (tmp_path / "master.key").unlink()
+    with pytest.raises(StoreError) as caught:
+        Store.open(tmp_path)
+    assert caught.value.rule == "store.key"
+    assert not (tmp_path / "master.key").exists()
+
+
 def test_nothing_readable_lies_on_the_disk(tmp_path: Path) -> None:
     secret = b"antecedents de la patiente "
     with Store.open(tmp_path) as store:
