@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str] | str] = {
     "gateway.message": set(),
     "gateway.routing": {"gateway.message", "annuaire", "certs", "patients", "store", "evidence"},
     "gateway.smtp": {"gateway.routing", "gateway.message", "annuaire", "certs", "store", "evidence"},
+    "gateway.ldap": {"annuaire", "patients", "store", "evidence"},
     "gateway.imap": {"gateway.message", "patients", "store", "evidence"},
     "gateway.dmp_bridge": {"gateway.message", "patients", "annuaire", "dossier", "store", "evidence"},
     # composition: reads the settings and wires the rooms
