@@ -1,52 +1,44 @@
-"""Reading an extraction: a plain file or a zip holding one, line by line, in bounded memory."""
+"""Reading an extraction: a plain file or a zip holding one, block by block, in bounded memory."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
-
-import msgspec
+from typing import IO, Final
 
 from annuaire.errors import ExtractionError
+from annuaire.generations import date_of_name
 from annuaire.layouts import Mapping, match_header
+from annuaire.rows import RowFaultError
 
 MAX_LINE: Final = 65_536
 #: The national activity file is about 1 GiB; anything far larger is not one.
 MAX_BYTES: Final = 8 << 30
 #: Text of this kind compresses 8 to 15 times; a bomb a thousand times.
 MAX_RATIO: Final = 100
+_BLOCK: Final = 1 << 18
 _BOM: Final = b"\xef\xbb\xbf"
 _CLIMBS: Final = re.compile(r"(^|[\\/])\.\.([\\/]|$)|^[\\/]|^[A-Za-z]:|\x00")
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One row: its line number in the file (the header is 1), its cells, or why it cannot be read."""
-
-    number: int
-    cells: list[str]
-    fault: str = ""
-
-
 class Extraction:
-    """An opened extraction: its header is matched, its rows wait in :meth:`lines`."""
+    """An opened extraction: its header is matched, its lines wait in :meth:`blocks`."""
 
-    def __init__(self, stream: IO[bytes], size: int) -> None:
-        """``size`` is the number of bytes that ``stream`` promises, for a progress bar."""
+    def __init__(self, stream: IO[bytes], size: int, names: tuple[str, ...] = ()) -> None:
+        """``size``: bytes that ``stream`` promises, for a progress bar. ``names``: of file and member."""
         self.size = size
         self.read = 0
+        #: The moment (ms) that a name of the file states, None when none does.
+        self.date = next((date for name in names if (date := date_of_name(name)) is not None), None)
         self._stream = stream
         self._sha256 = hashlib.sha256()
-        self._ended = True
-        header = self._line()
-        if header is None:
-            raise ExtractionError("annuaire.empty", "the file is empty")
+        self._rest = b""
+        header = self._header()
         try:
             text = header.removeprefix(_BOM).decode("utf-8")
         except UnicodeDecodeError:
@@ -57,56 +49,70 @@ class Extraction:
 
     @property
     def sha256(self) -> str:
-        """Hex digest of the uncompressed bytes read so far; of the whole file once ``lines`` ended."""
+        """Hex digest of the uncompressed bytes read so far; of the whole file once ``blocks`` ended."""
         return self._sha256.hexdigest()
 
-    def lines(self) -> Iterator[Line]:
-        """The rows that follow the header, blank lines left out.
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The lines that follow the header, many at once, without their ``\\n``; the first is line 2.
 
-        A row that is not UTF-8, too long, or of another width carries its ``fault``. A last row that
-        breaks off before its last column raises :class:`ExtractionError`: the file is truncated.
+        Of a line longer than MAX_LINE only a piece that is too long comes out. A last line that breaks off
+        before its last column raises :class:`ExtractionError`: the file is truncated.
         """
-        width, number = self.mapping.width, 1
-        while (raw := self._line()) is not None:
-            number += 1
-            if not raw.strip():
-                continue
-            if len(raw) > MAX_LINE:
-                yield Line(number, [], "line too long")
-                continue
-            try:
-                cells = raw.decode("utf-8").rstrip("\r\n").split("|")
-            except UnicodeDecodeError:
-                yield Line(number, [], "not UTF-8")
-                continue
-            if len(cells) == width or (len(cells) == width + 1 and not cells[-1].strip()):
-                yield Line(number, cells)
-            elif len(cells) < width and not self._ended:
-                raise ExtractionError("annuaire.truncated", f"the file breaks off in line {number}")
-            else:
-                yield Line(number, [], f"{len(cells)} columns where the header has {width}")
+        rest = self._rest
+        while block := self._read():
+            lines = (rest + block).split(b"\n")
+            rest = lines.pop()[: MAX_LINE + 1]
+            if lines:
+                yield lines
+        *lines, rest = rest.split(b"\n")
+        if lines:
+            yield lines
+        if rest.strip():
+            if rest.count(b"|") + 1 < self.mapping.width:
+                raise ExtractionError("annuaire.truncated", "the file breaks off in its last line")
+            yield [rest]
 
-    def _line(self) -> bytes | None:
-        """The next line with its end; of one longer than MAX_LINE a first piece, the rest is read away."""
+    def cells(self, line: bytes) -> list[str]:
+        """The cells of a trimmed line, themselves trimmed, and an empty one after the last.
+
+        Raises :class:`RowFaultError` with the reason why there are none.
+        """
+        if len(line) > MAX_LINE:
+            raise RowFaultError("line too long")
+        if b"\x00" in line:
+            raise RowFaultError("a NUL character")
         try:
-            line = self._stream.readline(MAX_LINE + 1)
-            piece = line
-            while len(piece) > MAX_LINE and not piece.endswith(b"\n"):
-                self._account(piece)
-                piece = self._stream.readline(MAX_LINE + 1)
-            self._account(piece)
+            cells = line.decode("utf-8").split("|")
+        except UnicodeDecodeError:
+            raise RowFaultError("not UTF-8") from None
+        if b" |" in line or b"| " in line or b"\t" in line or b"\xc2\xa0" in line:
+            cells = [cell.strip() for cell in cells]
+        width = self.mapping.width
+        if len(cells) == width:
+            cells.append("")
+        elif len(cells) != width + 1 or cells[-1].strip():
+            raise RowFaultError(f"{len(cells)} columns where the header has {width}")
+        return cells
+
+    def _header(self) -> bytes:
+        data = b""
+        while b"\n" not in data and len(data) <= MAX_LINE and (block := self._read()):
+            data += block
+        if not data:
+            raise ExtractionError("annuaire.empty", "the file is empty")
+        header, _, self._rest = data.partition(b"\n")
+        return header[: MAX_LINE + 1]
+
+    def _read(self) -> bytes:
+        try:
+            block = self._stream.read(_BLOCK)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise ExtractionError("annuaire.truncated", f"the archive is damaged: {error}") from error
-        if not line:
-            return None
-        self._ended = piece.endswith(b"\n")
-        return line
-
-    def _account(self, piece: bytes) -> None:
-        self.read += len(piece)
+        self.read += len(block)
         if self.read > MAX_BYTES:
             raise ExtractionError("annuaire.size", f"the file holds more than {MAX_BYTES >> 30} GiB")
-        self._sha256.update(piece)
+        self._sha256.update(block)
+        return block
 
 
 @contextmanager
@@ -122,15 +128,15 @@ def open_extraction(path: Path) -> Iterator[Extraction]:
             start = file.read(4)
             file.seek(0)
             if start.startswith(b"PK"):
-                extraction = Extraction(*_open_zip(file, stack))
+                extraction = _open_zip(file, path.name, stack)
             else:
-                extraction = Extraction(file, path.stat().st_size)
+                extraction = Extraction(file, path.stat().st_size, (path.name,))
         except OSError as error:
             raise ExtractionError("annuaire.file", f"{path.name}: {error.strerror or error}") from error
         yield extraction
 
 
-def _open_zip(file: IO[bytes], stack: ExitStack) -> tuple[IO[bytes], int]:
+def _open_zip(file: IO[bytes], name: str, stack: ExitStack) -> Extraction:
     try:
         archive = stack.enter_context(zipfile.ZipFile(file))
         members = archive.infolist()
@@ -149,4 +155,4 @@ def _open_zip(file: IO[bytes], stack: ExitStack) -> tuple[IO[bytes], int]:
         stream = stack.enter_context(archive.open(member))
     except (zipfile.BadZipFile, RuntimeError) as error:
         raise ExtractionError("annuaire.archive", f"the archive cannot be read: {error}") from error
-    return io.BufferedReader(cast(io.RawIOBase, stream), 1 << 18), member.file_size
+    return Extraction(stream, member.file_size, (name, member.filename))

@@ -76,6 +76,7 @@ MAILBOXES: Final = Layout(
         "delivery_line": "L6LIGNEACHEMINEMENT structure BAL",
         "postcode": "Code postal structure BAL",
         "department": "Département structure BAL",
+        "red_list": "Liste rouge",  # in local lists only
     },
     required=frozenset({"kind", "address", "national", "structure_kind", "structure", "family", "given"}),
 )
@@ -135,13 +136,81 @@ ACTIVITIES: Final = Layout(
     ),
 )
 
-LAYOUTS: Final = (MAILBOXES, ACTIVITIES)
+#: Who holds which CPS or CPF card. Published without names.
+CARDS: Final = Layout(
+    source="cards",
+    title="Porteurs_CPS_CPF",
+    columns=_columns(
+        "Identifiant PP|Code type de carte|Libellé type de carte|Numéro carte|"
+        "Identifiant national contenu dans la carte|Date début validité|Date fin validité|"
+        "Date opposition|Date de mise à jour"
+    ),
+    fields={
+        "identifier": "Identifiant PP",
+        "kind": "Code type de carte",
+        "number": "Numéro carte",
+        "national": "Identifiant national contenu dans la carte",
+        "begins": "Date début validité",
+        "ends": "Date fin validité",
+        "opposed": "Date opposition",
+    },
+    required=frozenset({"number", "national", "ends", "opposed"}),
+)
+
+SKILLS: Final = Layout(
+    source="skills",
+    title="PS_LibreAcces_SavoirFaire",
+    columns=_columns(
+        "Type d'identifiant PP|Identifiant PP|Identification nationale PP|Nom d'exercice|Prénom d'exercice|"
+        "Code profession|Libellé profession|Code catégorie professionnelle|"
+        "Libellé catégorie professionnelle|Code type savoir-faire|Libellé type savoir-faire|"
+        "Code savoir-faire|Libellé savoir-faire"
+    ),
+    fields={
+        "id_kind": "Type d'identifiant PP",
+        "identifier": "Identifiant PP",
+        "national": "Identification nationale PP",
+        "profession": "Code profession",
+        "kind": "Code type savoir-faire",
+        "code": "Code savoir-faire",
+        "label": "Libellé savoir-faire",
+    },
+    required=frozenset({"national", "profession", "code"}),
+)
+
+#: Recognised and judged row by row; nothing of it is kept, for nothing here reads diplomas.
+DIPLOMAS: Final = Layout(
+    source="diplomas",
+    title="PS_LibreAcces_Dipl_AutExerc",
+    columns=_columns(
+        "Type d'identifiant PP|Identifiant PP|Identification nationale PP|Nom d'exercice|Prénom d'exercice|"
+        "Code type diplôme obtenu|Libellé type diplôme obtenu|Code diplôme obtenu|"
+        "Libellé diplôme obtenu|Code type autorisation|Libellé type autorisation|"
+        "Code discipline autorisation|Libellé discipline autorisation"
+    ),
+    fields={
+        "id_kind": "Type d'identifiant PP",
+        "identifier": "Identifiant PP",
+        "national": "Identification nationale PP",
+        "diploma": "Code diplôme obtenu",
+        "permit": "Code type autorisation",
+    },
+    required=frozenset({"national", "diploma", "permit"}),
+)
+
+LAYOUTS: Final = (MAILBOXES, ACTIVITIES, CARDS, SKILLS, DIPLOMAS)
 
 
 def fold_label(label: str) -> str:
     """A column label for comparison: no accents, case, punctuation or small words."""
     found = re.findall(r"[a-z0-9]+", fold(label))
     return " ".join(word for word in found if word not in _SMALL_WORDS)
+
+
+def _likeness(layout: Layout, folded: set[str]) -> float:
+    """The share of labels that a header and a layout have in common: one's columns may all be another's."""
+    labels = {fold_label(column) for column in layout.columns}
+    return len(labels & folded) / len(labels | folded)
 
 
 def match_header(cells: list[str]) -> Mapping:
@@ -153,7 +222,7 @@ def match_header(cells: list[str]) -> Mapping:
     while cells and not cells[-1].strip():
         cells = cells[:-1]  # every line of the PS_LibreAcces files ends with a separator
     folded = [fold_label(cell) for cell in cells]
-    layout = max(LAYOUTS, key=lambda one: len({fold_label(column) for column in one.columns} & set(folded)))
+    layout = max(LAYOUTS, key=lambda one: _likeness(one, set(folded)))
     known = {fold_label(column): place for place, column in enumerate(layout.columns)}
     if len(known.keys() & set(folded)) * 2 < len(known):
         raise ExtractionError(
@@ -171,7 +240,9 @@ def match_header(cells: list[str]) -> Mapping:
         if wanted in folded:
             places[field] = folded.index(wanted)
             continue
-        place = known[wanted]
+        place = known.get(wanted, -1)
+        if place < 0:
+            continue  # a column of local lists
         # By position only where the header is as long as the known one and the label there is a new one.
         if len(cells) == len(layout.columns) and folded[place] and folded[place] not in known:
             places[field] = place

@@ -1,4 +1,8 @@
-"""Look-ups in the directory. Each is one statement on an index: they stand in the path of every message."""
+"""Look-ups in the directory: they stand in the path of every message.
+
+Each is one statement on an index, for the present or for a past moment. Look-ups of the present by
+address are remembered, for as long as no import is put in use.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Integer,
     Select,
     String,
@@ -17,26 +22,29 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
-    literal,
     literal_column,
     not_,
     or_,
     select,
 )
 
-from annuaire.names import fold_address, storable, structure_id, words
-from annuaire.tables import activity, current, mailbox, structure
+from annuaire.generations import check_reach, in_use, past
+from annuaire.names import fold_address, storable, structure_id
+from annuaire.tables import activity, current, mailbox, named, site
 from store import Prepared
 
 #: R02 sectors of an officine (pharmacie d'officine, minière, mutualiste, and the one ANS adds to them).
 OFFICINE_SECTORS: Final = ("SA33", "SA38", "SA39", "SA65")
+#: Addresses remembered by one connection.
+_REMEMBERED: Final = 50_000
 
 
 class Mailbox(msgspec.Struct, frozen=True):
     """A published mailbox with one of its holders.
 
     ``kind`` is PER, ORG, APP or CAB (R257); ``active`` is false when activities are loaded and the
-    person who holds the box has none; ``officine`` tells an ORG box of a pharmacy open to the public.
+    person who holds the box has none; ``officine`` tells an ORG box of a pharmacy open to the public;
+    ``red_list``: never to be shown to anyone who searches; ``source``: mailboxes, or local.
     """
 
     address: str
@@ -51,43 +59,89 @@ class Mailbox(msgspec.Struct, frozen=True):
     town: str
     postcode: str
     service: str = ""
+    department: str = ""
+    red_list: bool = False
+    source: str = "mailboxes"
 
 
-def _one_of(column: ColumnElement[str], values: tuple[str, ...]) -> ColumnElement[bool]:
+class Activity(msgspec.Struct, frozen=True):
+    """One activity of a professional, at a structure or (all ids empty) nowhere in particular.
+
+    Codes: ``profession`` G15, ``category`` (C civil, M militaire, E étudiant), ``speciality`` R01 …,
+    ``mode`` (L libéral, S salarié, B bénévole), ``role``, ``genre``, ``sector`` R02. ``finess`` and ``siret``
+    are Struct_IdNat (``1`` + FINESS, ``3`` + SIRET).
+    """
+
+    id_nat: str
+    family: str
+    given: str
+    civility: str
+    profession: str
+    category: str
+    speciality: str
+    mode: str
+    role: str
+    genre: str
+    finess: str
+    siret: str
+    technical: str
+    structure_name: str
+    sector: str
+    town: str
+    postcode: str
+    department: str
+
+    @property
+    def structures(self) -> list[str]:
+        """The identifiers under which the structure is known."""
+        return [one for one in (self.finess, self.siret, self.technical) if one]
+
+
+def one_of(column: ColumnElement[str], values: tuple[str, ...]) -> ColumnElement[bool]:
     """``column IN (…)`` with the fixed values written into the statement: nothing to bind at each call."""
-    return or_(*(column == _fixed(value) for value in values))
+    return or_(*(column == fixed(value) for value in values))
 
 
-def _fixed(value: str) -> ColumnElement[str]:
+def fixed(value: str) -> ColumnElement[str]:
+    """``value`` written into the statement."""
     assert value.isalnum() or not value
     return literal_column(f"'{value}'", String)
 
 
-def _in_use(table: Table, source: str) -> ColumnElement[bool]:
-    """The rows of ``table`` in the generation of ``source`` that is in use."""
-    number = select(current.c.generation).where(current.c.source == _fixed(source)).scalar_subquery()
-    return table.c.generation == number
+def between(table: FromClause, numbers: FromClause) -> ColumnElement[bool]:
+    """Whether a row of ``table`` stands in its source's generation of ``numbers``."""
+    return and_(
+        table.c.from_generation <= numbers.c.generation, table.c.until_generation > numbers.c.generation
+    )
 
 
-_true: Final = literal_column("1", Integer)
-_false: Final = literal_column("0", Integer)
-_officine: Final = and_(
-    mailbox.c.kind == _fixed("ORG"),
-    exists().where(
-        _in_use(structure, "activities"),
-        structure.c.struct_id == mailbox.c.struct_id,
-        _one_of(structure.c.sector, OFFICINE_SECTORS),
-    ),
-)
-_active: Final = or_(
-    _one_of(mailbox.c.kind, ("ORG", "APP")),
-    mailbox.c.id_nat == _fixed(""),
-    not_(exists().where(current.c.source == _fixed("activities"))),
-    exists().where(_in_use(activity, "activities"), activity.c.id_nat == mailbox.c.id_nat),
-)
+def _activities_of(table: Table, numbers: FromClause) -> ColumnElement[bool]:
+    number = select(numbers.c.generation).where(numbers.c.source == fixed("activities")).scalar_subquery()
+    return and_(table.c.from_generation <= number, table.c.until_generation > number)
 
 
-def _mailboxes(*conditions: ColumnElement[bool]) -> Select[Any]:
+true_: Final = literal_column("1", Integer)
+false_: Final = literal_column("0", Integer)
+
+
+def boxes(numbers: FromClause, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """The mailboxes that meet ``conditions`` in the generations of ``numbers``, for :func:`read_box`."""
+    other = numbers.alias("of_activities")
+    officine = and_(
+        mailbox.c.kind == fixed("ORG"),
+        mailbox.c.struct_id != fixed(""),
+        exists().where(
+            _activities_of(site, other),
+            named(mailbox.c.struct_id),
+            one_of(site.c.sector, OFFICINE_SECTORS),
+        ),
+    )
+    active = or_(
+        one_of(mailbox.c.kind, ("ORG", "APP")),
+        mailbox.c.id_nat == fixed(""),
+        not_(exists().where(other.c.source == fixed("activities"))),
+        exists().where(_activities_of(activity, other), activity.c.id_nat == mailbox.c.id_nat),
+    )
     return (
         select(
             mailbox.c.address,
@@ -97,116 +151,156 @@ def _mailboxes(*conditions: ColumnElement[bool]) -> Select[Any]:
             mailbox.c.name,
             mailbox.c.profession,
             mailbox.c.speciality,
-            case((_officine, _true), else_=_false).label("officine"),
-            case((_active, _true), else_=_false).label("active"),
+            case((officine, true_), else_=false_).label("officine"),
+            case((active, true_), else_=false_).label("active"),
             mailbox.c.town,
             mailbox.c.postcode,
             mailbox.c.service,
+            mailbox.c.department,
+            case((mailbox.c.red_list, true_), else_=false_).label("red_list"),
+            mailbox.c.source,
         )
-        .where(_in_use(mailbox, "mailboxes"), *conditions)
+        .select_from(mailbox.join(numbers, numbers.c.source == mailbox.c.source))
+        .where(between(mailbox, numbers), *conditions)
         .order_by(mailbox.c.address, mailbox.c.id_nat, mailbox.c.struct_id, mailbox.c.kind)
     )
 
 
-_by_address: Final = Prepared(_mailboxes(mailbox.c.address == bindparam("address")))
-_by_id_nat: Final = Prepared(_mailboxes(mailbox.c.id_nat == bindparam("id_nat")))
-_by_structure: Final = Prepared(_mailboxes(mailbox.c.struct_id == bindparam("struct_id")))
-_is_officine: Final = Prepared(
-    select(_true)
-    .select_from(mailbox)
-    .where(_in_use(mailbox, "mailboxes"), mailbox.c.address == bindparam("address"), _officine)
-    .limit(1)
-)
-_owns: Final = Prepared(
-    select(_true)
-    .select_from(mailbox)
-    .where(
-        _in_use(mailbox, "mailboxes"),
-        mailbox.c.address == bindparam("address"),
-        or_(
-            and_(
-                bindparam("id_nat", type_=String) != _fixed(""),
-                _one_of(mailbox.c.kind, ("PER", "CAB")),
-                mailbox.c.id_nat == bindparam("id_nat"),
-            ),
-            and_(
-                bindparam("struct_id", type_=String) != _fixed(""),
-                mailbox.c.kind != _fixed("PER"),
-                mailbox.c.struct_id == bindparam("struct_id"),
-            ),
-        ),
+def read_box(row: Sequence[Any]) -> Mailbox:
+    """A row of :func:`boxes`."""
+    values = list(row)
+    for place in (7, 8, 13):
+        values[place] = bool(values[place])
+    return Mailbox(*values)
+
+
+def _both(condition: ColumnElement[bool]) -> tuple[Prepared, Prepared]:
+    """The statement for now, and the one for the moment ``at``."""
+    return Prepared(boxes(current, condition)), Prepared(
+        boxes(past(bindparam("at", type_=Integer)), condition)
     )
-    .limit(1)
-)
 
 
-def _mailbox(row: Sequence[Any]) -> Mailbox:
-    values = dict(zip(Mailbox.__struct_fields__, row, strict=True))
-    values["officine"], values["active"] = bool(values["officine"]), bool(values["active"])
-    return Mailbox(**values)
+_by_address: Final = _both(mailbox.c.address == bindparam("address"))
+_by_id_nat: Final = _both(mailbox.c.id_nat == bindparam("id_nat"))
+_by_structure: Final = _both(mailbox.c.struct_id == bindparam("struct_id"))
 
 
-def mailbox_of(conn: Connection, address: str) -> list[Mailbox]:
-    """The published mailbox ``address`` in any case, once per holder; empty when it is not listed."""
-    return [_mailbox(row) for row in _by_address.all(conn, {"address": fold_address(address)})]
+def _activities(numbers: FromClause) -> Prepared:
+    place = ("finess", "siret", "technical", "name", "sector", "town", "postcode", "department")
+    person = list(Activity.__struct_fields__[:10])
+    return Prepared(
+        select(*(activity.c[name] for name in person), *(site.c[name] for name in place))
+        .select_from(activity.outerjoin(site, site.c.entry_id == activity.c.site_id))
+        .where(_activities_of(activity, numbers), activity.c.id_nat == bindparam("id_nat"))
+        .order_by(activity.c.profession, site.c.name, activity.c.entry_id)
+    )
 
 
-def by_id_nat(conn: Connection, id_nat: str) -> list[Mailbox]:
+_activities_now: Final = _activities(current)
+_activities_then: Final = _activities(past(bindparam("at", type_=Integer)))
+
+
+def _ask(
+    conn: Connection, statements: tuple[Prepared, Prepared], asked: dict[str, Any], at: int | None
+) -> list[Any]:
+    if at is None:
+        return statements[0].all(conn, asked)
+    check_reach(conn, at)
+    return statements[1].all(conn, {**asked, "at": at})
+
+
+class _Memory:
+    """Answers of one connection; empty again once other generations are in use than when it was filled."""
+
+    __slots__ = ("boxes", "generations")
+
+    def __init__(self) -> None:
+        self.generations: tuple[tuple[str, int], ...] = ()
+        self.boxes: dict[str, list[Mailbox]] = {}
+
+
+def mailbox_of(conn: Connection, address: str, at: int | None = None) -> list[Mailbox]:
+    """The published mailbox ``address`` in any case, once per holder; empty when it is not listed.
+
+    Boxes of the red list come too: routing must know them.
+
+    :param at: a past moment (ms); the present by default.
+
+    Raises :class:`~store.InvalidInputError` for a moment before the history that is kept.
+    """
+    if at is not None:
+        return _distinct(_ask(conn, _by_address, {"address": fold_address(address)}, at))
+    memory: _Memory | None = conn.info.get("annuaire")
+    if memory is None:
+        memory = conn.info["annuaire"] = _Memory()
+    generations = in_use(conn)
+    if generations != memory.generations or len(memory.boxes) >= _REMEMBERED:
+        memory.boxes, memory.generations = {}, generations
+    known = memory.boxes.get(address)
+    if known is None:
+        known = _distinct(_by_address[0].all(conn, {"address": fold_address(address)}))
+        if len(address) <= 320:
+            memory.boxes[address] = known
+    return known.copy()
+
+
+def _distinct(rows: Sequence[Any]) -> list[Mailbox]:
+    return list(dict.fromkeys(read_box(row) for row in rows))
+
+
+def by_id_nat(conn: Connection, id_nat: str, at: int | None = None) -> list[Mailbox]:
     """The mailboxes of a person, by IdNat_PS (``8`` + RPPS, ``0`` + ADELI)."""
-    return [_mailbox(row) for row in _by_id_nat.all(conn, {"id_nat": storable(id_nat)})] if id_nat else []
+    return _distinct(_ask(conn, _by_id_nat, {"id_nat": storable(id_nat)}, at)) if id_nat else []
 
 
-def by_structure(conn: Connection, struct_id: str) -> list[Mailbox]:
+def by_structure(conn: Connection, struct_id: str, at: int | None = None) -> list[Mailbox]:
     """The mailboxes tied to a structure, by Struct_IdNat (``1`` + FINESS, ``3`` + SIRET, …)."""
-    if not struct_id:
+    return _distinct(_ask(conn, _by_structure, {"struct_id": storable(struct_id)}, at)) if struct_id else []
+
+
+def activities(conn: Connection, id_nat: str, at: int | None = None) -> list[Activity]:
+    """The activities of a person, by IdNat_PS; empty for one who has none, or is not listed.
+
+    Raises :class:`~store.InvalidInputError` for a moment before the history that is kept.
+    """
+    if not id_nat:
         return []
-    return [_mailbox(row) for row in _by_structure.all(conn, {"struct_id": storable(struct_id)})]
+    rows = _ask(conn, (_activities_now, _activities_then), {"id_nat": storable(id_nat)}, at)
+    found = (Activity(*row[:10], *("" if value is None else value for value in row[10:])) for row in rows)
+    return list(dict.fromkeys(found))
 
 
-def is_officine(conn: Connection, address: str) -> bool:
+def is_officine(conn: Connection, address: str, at: int | None = None) -> bool:
     """Whether ``address`` is a published ORG box of a pharmacy open to the public (rule reply.pharmacy)."""
-    return _is_officine.first(conn, {"address": fold_address(address)}) is not None
+    return any(box.officine for box in mailbox_of(conn, address, at))
 
 
-def owns(conn: Connection, address: str, *, id_nat: str = "", struct_id: str = "") -> bool:
+def owns(
+    conn: Connection, address: str, *, id_nat: str = "", struct_id: str = "", at: int | None = None
+) -> bool:
     """Whether a proven identity owns ``address``.
 
     A person (IdNat_PS) owns his PER or CAB boxes, a structure (Struct_IdNat) its ORG, APP and CAB boxes.
     """
     if not id_nat and not struct_id:
         return False
-    found = {
-        "address": fold_address(address),
-        "id_nat": storable(id_nat),
-        "struct_id": storable(struct_id),
-    }
-    return _owns.first(conn, found) is not None
+    return any(
+        (id_nat and box.kind in ("PER", "CAB") and box.id_nat == id_nat)
+        or (struct_id and box.kind != "PER" and box.struct_id == struct_id)
+        for box in mailbox_of(conn, address, at)
+    )
 
 
-def find(conn: Connection, text: str) -> list[Mailbox]:
+def find(conn: Connection, text: str, at: int | None = None) -> list[Mailbox]:
     """The mailboxes that an administrator means by an address, an IdNat, RPPS, ADELI, FINESS or SIRET."""
     text = text.strip()
     if "@" in text:
-        return mailbox_of(conn, text)
+        return mailbox_of(conn, text, at)
     bare = "".join(text.split()).upper()
     found: list[Mailbox] = []
     for id_nat in dict.fromkeys((bare, f"8{bare}", f"0{bare}")):
-        found += by_id_nat(conn, id_nat)
+        found += by_id_nat(conn, id_nat, at)
     for struct_id in dict.fromkeys((bare, structure_id("", bare), structure_id("3", bare))):
-        found += by_structure(conn, struct_id)
+        found += by_structure(conn, struct_id, at)
     return found
-
-
-def search(conn: Connection, text: str, limit: int = 20) -> list[Mailbox]:
-    """Mailboxes with a word that starts with each word of ``text`` (address, names, profession, place).
-
-    Accents and case do not count. At most ``limit`` (1 to 500) rows, by name.
-    """
-    wanted = words(text)
-    if not wanted:
-        return []
-    padded = literal(" ") + mailbox.c.search
-    # Words hold letters and digits only: nothing in them means anything to LIKE.
-    conditions = [padded.like(f"% {word}%") for word in wanted[:10]]
-    statement = _mailboxes(*conditions).order_by(None).order_by(mailbox.c.name, mailbox.c.address)
-    return [_mailbox(row) for row in conn.execute(statement.limit(max(1, min(limit, 500))))]

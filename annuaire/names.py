@@ -5,6 +5,7 @@ Everything stored or looked up passes through these functions, so that the two s
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import Final
@@ -37,6 +38,8 @@ def storable(text: str) -> str:
 
 def fold(text: str) -> str:
     """``text`` for comparison: no accents, case folded, blanks (U+00A0 too) single and trimmed."""
+    if text.isascii():
+        return " ".join(text.lower().split())
     plain = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return " ".join(plain.split())
@@ -67,10 +70,13 @@ def fold_address(address: str) -> str:
     RFC 5321 §2.4 leaves the case of local parts to the receiving host; MSSanté addresses are published
     in any case and never differ by it.
     """
+    if address.isascii() and "\x00" not in address:
+        return address.strip().rstrip(".").lower() if "@" in address else address.strip().lower()
     local, at, domain = unicodedata.normalize("NFC", storable(address).strip()).rpartition("@")
     return f"{local.casefold()}{at}{fold_domain(domain)}"
 
 
+@functools.lru_cache(maxsize=16_384)
 def valid_domain(domain: str) -> bool:
     """Whether a folded domain is a host name of two labels or more (RFC 1035 §2.3.1 lengths)."""
     labels = domain.split(".")

@@ -1,97 +1,128 @@
-"""Write operations of an import: load beside the data in use, then switch in one step.
+"""Write operations of an import: what differs is written beside what is in use, then one row switches.
 
-Invariant: look-ups read the generation that ``annuaire_current`` names, and a generation is named only
-once all its rows are committed. Whatever interrupts an import leaves the old data in use; the rows of
-an abandoned or replaced generation are deleted afterwards, a slice per transaction, so that deleting
-millions of rows never holds up the mail.
+Invariant: look-ups read the generation that ``annuaire_current`` names, and it is named only once all that
+differs from the one before is committed. Until then new rows begin later than what is read, and ended
+rows end later. An import that was interrupted, by whatever, is undone before the next one begins; undoing
+and pruning go a slice per transaction, so that millions of rows never hold up the mail.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
+from annuaire.card_tables import card, skill
 from annuaire.errors import ExtractionError
-from annuaire.rows import ActivityRow, MailboxRow
-from annuaire.tables import activity, current, generation, mailbox, structure
-from store import Tx, operation, upsert
+from annuaire.generations import current_generation
+from annuaire.rows import MailboxRow, digest
+from annuaire.tables import IN_USE, activity, current, ended, generation, mailbox, site
+from store import Bulk, Tx, operation, upsert
 
-_TABLES: dict[str, tuple[tuple[Table, Column[Any]], ...]] = {
-    "mailboxes": ((mailbox, mailbox.c.address),),
-    "activities": ((activity, activity.c.id_nat), (structure, structure.c.struct_id)),
+#: The tables of each source. Sources that share a table are imported one at a time.
+TABLES: Final[dict[str, tuple[Table, ...]]] = {
+    "mailboxes": (mailbox,),
+    "local": (mailbox,),
+    "activities": (activity, site),
+    "cards": (card,),
+    "skills": (skill,),
+    "diplomas": (),  # judged, not kept
 }
+_BY_NAME: Final = {table.name: table for tables in TABLES.values() for table in tables}
+_BULKS: Final = {name: Bulk(table, list(table.columns)) for name, table in _BY_NAME.items()}
+_decode: Final = msgspec.msgpack.Decoder(list[list[Any]]).decode
+
+
+class Begun(msgspec.Struct, frozen=True, array_like=True):
+    """An import under way: its number, the generation it is compared with (0: none), its first entry id.
+
+    Entry ids are given by the importer, upwards.
+    """
+
+    number: int
+    replaces: int
+    first_entry: int
+
+
+def siblings(source: str) -> list[str]:
+    """The sources that share a table with ``source``, itself included."""
+    return [name for name, tables in TABLES.items() if set(tables) & set(TABLES[source])]
+
+
+def of_source(table: Table, source: str) -> ColumnElement[bool]:
+    """The rows of ``source`` in a table that it may share."""
+    return table.c.source == source if "source" in table.c else true()
 
 
 @operation("annuaire.begin")
-def begin(tx: Tx, *, source: str, number: int, file_name: str) -> None:
-    """Start generation ``number`` of ``source``; a load of it that was left unfinished is given up."""
+def begin(tx: Tx, *, source: str, file_name: str, file_date: int | None) -> Begun:
+    """Start an import of ``source``; one under way on the same tables is given up."""
     tx.conn.execute(
         update(generation)
-        .where(generation.c.source == source, generation.c.state == "loading")
-        .values(state="old")
+        .where(generation.c.source.in_(siblings(source)), generation.c.state == "loading")
+        .values(state="undo")
     )
+    mine = generation.c.source == source
+    number = (tx.conn.scalar(select(func.max(generation.c.generation)).where(mine)) or 0) + 1
+    first = 1 + max(tx.conn.scalar(select(func.max(table.c.entry_id))) or 0 for table in TABLES[source])
     tx.conn.execute(
         generation.insert().values(
             source=source,
             generation=number,
             state="loading",
             file_name=file_name,
+            file_date=file_date,
             sha256="",
             row_count=0,
             bad_rows=0,
+            first_entry=first,
             started_at=tx.now,
             applied_at=None,
         )
     )
+    return Begun(number, current_generation(tx.conn, source), first)
 
 
-@operation("annuaire.load_mailboxes")
-def load_mailboxes(tx: Tx, *, number: int, rows: list[MailboxRow]) -> None:
-    """Add ``rows`` to the generation being loaded; of two rows with one key the first stays."""
-    _check_loading(tx, "mailboxes", number)
-    values = [{"generation": number, **msgspec.structs.asdict(row)} for row in rows]
-    if values:
-        tx.conn.execute(insert_new(tx, mailbox), values)
+@operation("annuaire.load")
+def load(tx: Tx, *, source: str, number: int, table: str, rows: bytes) -> None:
+    """Add rows (msgpack, lists in the order of the table's columns) that begin with this import."""
+    _check_loading(tx, source, number)
+    _insert(tx, table, _decode(rows))
 
 
-@operation("annuaire.load_activities")
-def load_activities(tx: Tx, *, number: int, rows: list[ActivityRow]) -> None:
-    """Add ``rows`` and the structures they name to the generation being loaded."""
-    _check_loading(tx, "activities", number)
-    values = [{"generation": number, **msgspec.structs.asdict(row)} for row in rows]
-    places = {
-        (struct_id, row.sector): {
-            "generation": number,
-            "struct_id": struct_id,
-            "sector": row.sector,
-            "name": row.structure_name,
-            "town": row.town,
-            "postcode": row.postcode,
-        }
-        for row in rows
-        for struct_id in (row.struct_finess, row.struct_siret, row.struct_technical)
-        if struct_id
-    }
-    if values:
-        tx.conn.execute(insert_new(tx, activity), values)
-    if places:
-        tx.conn.execute(insert_new(tx, structure), list(places.values()))
+@operation("annuaire.end")
+def end(tx: Tx, *, source: str, number: int, table: str, entries: list[int]) -> None:
+    """End rows with this import: it no longer has them."""
+    _check_loading(tx, source, number)
+    rows = _BY_NAME[table]
+    tx.conn.execute(update(rows).where(rows.c.entry_id.in_(entries)).values(until_generation=number))
+
+
+@operation("annuaire.restate")
+def restate(tx: Tx, *, source: str, number: int, table: str, lines: dict[int, int]) -> None:
+    """Note that rows (by entry id) which did not change stand on other lines (digest) of the file now."""
+    _check_loading(tx, source, number)
+    rows = _BY_NAME[table]
+    tx.conn.execute(
+        update(rows).where(rows.c.entry_id == bindparam("entry")).values(line=bindparam("new_line")),
+        [{"entry": entry, "new_line": line} for entry, line in lines.items()],
+    )
 
 
 @operation("annuaire.apply")
 def apply(
     tx: Tx, *, source: str, number: int, replaces: int, sha256: str, row_count: int, bad_rows: int
 ) -> None:
-    """Put generation ``number`` in use. ``replaces`` is the one it was compared with (0: none).
+    """Put an import in use. ``replaces`` is the generation it was compared with (0: none).
 
     Raises :class:`ExtractionError` when another import came between.
     """
     _check_loading(tx, source, number)
-    if current_generation(tx.conn, source) != replaces:
+    if current_generation(tx.conn, source) != replaces or unfinished(tx.conn, source):
         raise ExtractionError("annuaire.superseded", "another import finished meanwhile; run this one again")
     tx.conn.execute(
         update(generation)
@@ -106,44 +137,70 @@ def apply(
     set_current(tx, source, number)
 
 
-@operation("annuaire.abandon")
-def abandon(tx: Tx, *, source: str, number: int) -> None:
-    """Give up a load; the data in use does not change."""
+@operation("annuaire.give_up")
+def give_up(tx: Tx, *, source: str, number: int) -> None:
+    """Give up an import (0: any of ``source``); what is in use does not change; see :func:`undo`."""
     tx.conn.execute(
         update(generation)
         .where(
             generation.c.source == source,
-            generation.c.generation == number,
+            generation.c.generation == number if number else true(),
             generation.c.state == "loading",
         )
-        .values(state="old")
+        .values(state="undo")
     )
 
 
-@operation("annuaire.sweep")
-def sweep(tx: Tx, *, source: str, slice_rows: int) -> bool:
-    """Delete about ``slice_rows`` rows of generations no longer in use; whether more are left."""
-    number = tx.conn.scalar(
-        select(generation.c.generation)
-        .where(generation.c.source == source, generation.c.state == "old")
-        .order_by(generation.c.generation)
-        .limit(1)
-    )
-    if number is None:
+@operation("annuaire.undo")
+def undo(tx: Tx, *, source: str, slice_rows: int) -> bool:
+    """Undo about ``slice_rows`` changes of imports given up, of all sources that share tables; more left?"""
+    found = unfinished(tx.conn, source)
+    if found is None:
         return False
-    for table, key in _TABLES[source]:
-        mine = table.c.generation == number
-        last = tx.conn.scalar(select(key).where(mine).order_by(key).offset(slice_rows).limit(1))
-        if last is not None:
-            tx.conn.execute(delete(table).where(mine, key <= last))
+    owner, number, first = found
+    for table in TABLES[owner]:
+        mine = of_source(table, owner)
+        brought = table.c.entry_id >= first, table.c.from_generation == number
+        if _delete(tx, table, select(table.c.entry_id).where(*brought, mine), slice_rows):
             return True
-        tx.conn.execute(delete(table).where(mine))
-    tx.conn.execute(
-        update(generation)
-        .where(generation.c.source == source, generation.c.generation == number)
-        .values(state="dropped")
-    )
+        taken = select(table.c.entry_id).where(table.c.until_generation == number, ended(table), mine)
+        entries = list(tx.conn.scalars(taken.limit(slice_rows)))
+        if entries:
+            back = update(table).where(table.c.entry_id.in_(entries)).values(until_generation=IN_USE)
+            tx.conn.execute(back)
+            return True
+    _set_state(tx, owner, generation.c.generation == number, "dropped")
     return True
+
+
+@operation("annuaire.prune")
+def prune(tx: Tx, *, source: str, before: int, slice_rows: int) -> bool:
+    """Forget about ``slice_rows`` rows no longer in use at ``before`` (ms); whether more are left."""
+    kept = tx.conn.scalar(
+        select(func.max(generation.c.generation)).where(
+            generation.c.source == source, generation.c.applied_at <= before
+        )
+    )
+    if kept is None:
+        return False
+    _set_state(tx, source, (generation.c.generation < kept) & (generation.c.state == "old"), "pruned")
+    for table in TABLES[source]:
+        gone = table.c.until_generation <= kept, ended(table), of_source(table, source)
+        if _delete(tx, table, select(table.c.entry_id).where(*gone), slice_rows):
+            return True
+    return False
+
+
+def add_boxes(tx: Tx, *, source: str, number: int, rows: Sequence[MailboxRow]) -> None:
+    """Add single mailboxes to the import ``number``, which must be loading, within an operation."""
+    _check_loading(tx, source, number)
+    first = 1 + (tx.conn.scalar(select(func.max(mailbox.c.entry_id))) or 0)
+    values = []
+    for entry, row in enumerate(rows, first):
+        content = msgspec.structs.astuple(row)
+        line = digest(*map(str, content))  # no line of a file: one that says the same is found by its content
+        values.append((entry, number, IN_USE, line, source, *content))
+    _insert(tx, mailbox.name, values)
 
 
 def insert_new(tx: Tx, table: Table) -> Insert:
@@ -153,15 +210,51 @@ def insert_new(tx: Tx, table: Table) -> Insert:
     return statement
 
 
-def current_generation(conn: Connection, source: str) -> int:
-    """The generation of ``source`` in use, 0 when nothing was ever loaded."""
-    number: int | None = conn.scalar(select(current.c.generation).where(current.c.source == source))
-    return number or 0
-
-
 def set_current(tx: Tx, source: str, number: int) -> None:
     """Let look-ups read generation ``number`` of ``source`` from this transaction on."""
     tx.conn.execute(upsert(current, {"source": source, "generation": number}, keys=["source"]))
+
+
+def unfinished(conn: Connection, source: str) -> tuple[str, int, int] | None:
+    """(source, number, first entry) of an import given up on the tables of ``source``, not yet undone."""
+    row = conn.execute(
+        select(generation.c.source, generation.c.generation, generation.c.first_entry)
+        .where(generation.c.source.in_(siblings(source)), generation.c.state == "undo")
+        .order_by(generation.c.generation)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.source, row.generation, row.first_entry)
+
+
+def _insert(tx: Tx, table: str, values: Sequence[Sequence[Any]]) -> None:
+    _BULKS[table].run(tx.conn, values)
+    if table == mailbox.name and values and tx.conn.dialect.name == "sqlite":
+        first, last = values[0][0], values[-1][0]
+        tx.conn.exec_driver_sql(
+            "INSERT INTO annuaire_text (rowid, search) SELECT entry_id, search FROM annuaire_bal "
+            "WHERE entry_id BETWEEN ? AND ?",
+            (first, last),
+        )
+
+
+def _delete(tx: Tx, table: Table, wanted: Any, limit: int) -> Sequence[int]:
+    """Delete up to ``limit`` of the rows whose ids ``wanted`` selects; which ones."""
+    entries = list(tx.conn.scalars(wanted.limit(limit)))
+    if entries and table is mailbox and tx.conn.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(entries))
+        # An index without content of its own must be told what the row said.
+        tx.conn.exec_driver_sql(
+            "INSERT INTO annuaire_text (annuaire_text, rowid, search) "  # noqa: S608  # marks only
+            f"SELECT 'delete', entry_id, search FROM annuaire_bal WHERE entry_id IN ({marks})",
+            tuple(entries),
+        )
+    if entries:
+        tx.conn.execute(delete(table).where(table.c.entry_id.in_(entries)))
+    return entries
+
+
+def _set_state(tx: Tx, source: str, which: ColumnElement[bool], state: str) -> None:
+    tx.conn.execute(update(generation).where(generation.c.source == source, which).values(state=state))
 
 
 def _check_loading(tx: Tx, source: str, number: int) -> None:
@@ -170,45 +263,3 @@ def _check_loading(tx: Tx, source: str, number: int) -> None:
     )
     if state != "loading":
         raise ExtractionError("annuaire.superseded", "another import of the same extraction has started")
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """Two generations compared: rows in the new one, in the old one, and what became of them."""
-
-    total: int
-    before: int
-    added: int
-    changed: int
-    gone: int
-
-
-_KEYS: dict[str, tuple[Column[Any], ...]] = {
-    "mailboxes": (
-        mailbox.c.address,
-        mailbox.c.id_nat,
-        mailbox.c.struct_id,
-        mailbox.c.kind,
-        mailbox.c.service,
-    ),
-    "activities": (activity.c.id_nat, activity.c.activity_key),
-}
-
-
-def difference(conn: Connection, source: str, number: int, before: int) -> Difference:
-    """Compare generation ``number`` with ``before`` (a read: the rows of neither change any more)."""
-    table = _TABLES[source][0][0]
-    old = table.alias("old")
-    same = [old.c[column.name] == column for column in _KEYS[source]]
-    total = _count(conn, table, number)
-    held = _count(conn, table, before)
-    kept, changed = conn.execute(
-        select(func.count(), func.count().filter(old.c.digest != table.c.digest))
-        .select_from(table.join(old, and_(old.c.generation == before, *same)))
-        .where(table.c.generation == number)
-    ).one()
-    return Difference(total=total, before=held, added=total - kept, changed=changed, gone=held - kept)
-
-
-def _count(conn: Connection, table: Table, number: int) -> int:
-    found = conn.scalar(select(func.count()).select_from(table).where(table.c.generation == number))
-    return int(found or 0)

@@ -1,19 +1,40 @@
-"""The tables of the directory and of the list of authorised domains.
+"""The tables of the directory; those of the list of authorised domains: :mod:`annuaire.whitelist_tables`.
 
-The two extractions and the whitelist are loaded beside the data in use, under a new ``generation``;
-``annuaire_current`` names the one that look-ups read. A look-up is therefore never half old, half new.
+Rows of the directory carry the generations between which they are in use: ``from_generation`` is the import
+that brought them, ``until_generation`` the one that no longer had them (:data:`IN_USE` until then).
+``annuaire_current`` names the generation of each source that look-ups read: an import is put in use by
+changing one row, what it replaced stays readable, and a look-up is never half old, half new.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    literal_column,
+    or_,
+    text,
+)
 
 from store import metadata
+
+#: ``until_generation`` of a row that no later import has ended.
+IN_USE: Final = 2**31 - 1
+OPEN: Final = IN_USE
 
 current = Table(
     "annuaire_current",
     metadata,
-    Column("source", String(16), primary_key=True),  # mailboxes, activities, whitelist
+    Column("source", String(16), primary_key=True),  # mailboxes, local, activities, whitelist
     Column("generation", BigInteger, nullable=False),
 )
 
@@ -22,42 +43,71 @@ generation = Table(
     metadata,
     Column("source", String(16), primary_key=True),
     Column("generation", BigInteger, primary_key=True, autoincrement=False),
-    Column("state", String(8), nullable=False),  # loading, current, old, dropped
+    Column("state", String(8), nullable=False),  # loading, current, old, undo, dropped, pruned
     Column("file_name", Text, nullable=False),
+    Column("file_date", BigInteger, nullable=True),  # what the file's name says, in ms
     Column("sha256", String(64), nullable=False),
     Column("row_count", Integer, nullable=False),
     Column("bad_rows", Integer, nullable=False),
+    Column("first_entry", Integer, nullable=False, server_default=text("0")),  # of the rows it brought
     Column("started_at", BigInteger, nullable=False),
     Column("applied_at", BigInteger, nullable=True),
 )
 
-mailbox = Table(
-    "annuaire_mailbox",
-    metadata,
-    Column("generation", BigInteger, primary_key=True, autoincrement=False),
-    Column("address", String(320), primary_key=True),
-    Column("id_nat", String(64), primary_key=True),
-    Column("struct_id", String(64), primary_key=True),
-    Column("kind", String(3), primary_key=True),
-    Column("service", String(255), primary_key=True),
+
+def named(struct_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """The sites known under ``struct_id``, by any of their identifiers."""
+    return or_(site.c.finess == struct_id, site.c.siret == struct_id, site.c.technical == struct_id)
+
+
+def ended(table: Table) -> ColumnElement[bool]:
+    """The rows of ``table`` that an import ended; written as the partial index on them wants it."""
+    return table.c.until_generation < literal_column(str(IN_USE), Integer)
+
+
+def versioned(name: str, *items: Column[Any] | Index) -> Table:
+    """A table of rows between generations. Few rows are ended: the index on those costs nothing."""
+    made = Table(
+        name,
+        metadata,
+        Column("entry_id", Integer, primary_key=True, autoincrement=False),  # grows: rows are appended
+        Column("from_generation", Integer, nullable=False),
+        Column("until_generation", Integer, nullable=False),
+        *items,
+    )
+    few = ended(made)
+    Index(f"ix_{name}_until_generation", made.c.until_generation, sqlite_where=few, postgresql_where=few)
+    return made
+
+
+# Published mailboxes (boîtes aux lettres) with one holder, and those of a local list.
+mailbox = versioned(
+    "annuaire_bal",
+    Column("line", BigInteger, nullable=False),  # digest of the line of the extraction
+    Column("source", String(16), nullable=False),  # mailboxes or local
+    Column("address", String(320), nullable=False),
+    Column("id_nat", String(64), nullable=False),
+    Column("struct_id", String(64), nullable=False),
+    Column("kind", String(3), nullable=False),
+    Column("service", String(255), nullable=False),
     Column("name", Text, nullable=False),
     Column("profession", String(8), nullable=False),
     Column("speciality", String(16), nullable=False),
     Column("town", Text, nullable=False),
     Column("postcode", String(16), nullable=False),
     Column("department", String(8), nullable=False),
-    Column("search", Text, nullable=False),
-    Column("digest", BigInteger, nullable=False),
-    Index("ix_annuaire_mailbox_id_nat", "id_nat", "generation"),
-    Index("ix_annuaire_mailbox_struct_id", "struct_id", "generation"),
+    Column("red_list", Boolean, nullable=False),
+    Column("search", Text, nullable=False),  # folded words, and the marks that filters look for
+    Index("ix_annuaire_bal_address", "address"),
+    Index("ix_annuaire_bal_id_nat", "id_nat"),
+    Index("ix_annuaire_bal_struct_id", "struct_id"),
 )
 
-activity = Table(
-    "annuaire_activity",
-    metadata,
-    Column("generation", BigInteger, primary_key=True, autoincrement=False),
-    Column("id_nat", String(64), primary_key=True),
-    Column("activity_key", BigInteger, primary_key=True, autoincrement=False),
+# Activities of professionals (exercice), each at a site or nowhere (site_id 0).
+activity = versioned(
+    "annuaire_exercice",
+    Column("line", BigInteger, nullable=False),
+    Column("id_nat", String(64), nullable=False),
     Column("family", Text, nullable=False),
     Column("given", Text, nullable=False),
     Column("civility", String(16), nullable=False),
@@ -67,50 +117,23 @@ activity = Table(
     Column("mode", String(8), nullable=False),
     Column("role", String(16), nullable=False),
     Column("genre", String(16), nullable=False),
-    Column("struct_finess", String(64), nullable=False),
-    Column("struct_siret", String(64), nullable=False),
-    Column("struct_technical", String(64), nullable=False),
-    Column("structure_name", Text, nullable=False),
+    Column("site_id", Integer, nullable=False),
+    Index("ix_annuaire_exercice_id_nat", "id_nat"),
+)
+
+# Structures as activities name them: in use while one activity in use names them.
+site = versioned(
+    "annuaire_site",
+    Column("digest", BigInteger, nullable=False),  # of all that follows
+    Column("finess", String(64), nullable=False),
+    Column("siret", String(64), nullable=False),
+    Column("technical", String(64), nullable=False),
+    Column("name", Text, nullable=False),
     Column("sector", String(8), nullable=False),
     Column("town", Text, nullable=False),
     Column("postcode", String(16), nullable=False),
     Column("department", String(8), nullable=False),
-    Column("digest", BigInteger, nullable=False),
-)
-
-# Each identifier under which an activity names its structure, with the structure's sector.
-structure = Table(
-    "annuaire_structure",
-    metadata,
-    Column("generation", BigInteger, primary_key=True, autoincrement=False),
-    Column("struct_id", String(64), primary_key=True),
-    Column("sector", String(8), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("town", Text, nullable=False),
-    Column("postcode", String(16), nullable=False),
-)
-
-whitelist_version = Table(
-    "whitelist_version",
-    metadata,
-    Column("version", BigInteger, primary_key=True, autoincrement=False),
-    Column("generated_at", BigInteger, nullable=False),
-    Column("imported_at", BigInteger, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Column("signer", Text, nullable=False),
-    Column("signer_fingerprint", String(64), nullable=False),
-    Column("entries", Integer, nullable=False),
-    Column("complete", Boolean, nullable=False),
-)
-
-whitelist_entry = Table(
-    "whitelist_entry",
-    metadata,
-    Column("version", BigInteger, primary_key=True, autoincrement=False),
-    Column("domain", String(253), primary_key=True),
-    Column("dn_folded", Text, primary_key=True),
-    Column("dn", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Index("ix_whitelist_entry_dn_folded", "dn_folded", "version"),
+    Index("ix_annuaire_site_finess", "finess"),
+    Index("ix_annuaire_site_siret", "siret"),
+    Index("ix_annuaire_site_technical", "technical"),
 )

@@ -1,29 +1,48 @@
-"""The list of authorised domains in use: import, versions, look-ups.
+"""The list of authorised domains: imported or fetched, judged, put in use as a version.
 
-A domain may be served under several certificate names, by several operators: the key is (domain, name),
-and a peer is authorised for a domain when any of its entries carries the peer's subject name.
+Whatever fails, the last good list stays in use; how long it may is for routing to say, by its age.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, Integer, String, bindparam, literal_column, select, update
+from asn1crypto import x509
 
-from annuaire import ops
 from annuaire.dn import fold_dn
 from annuaire.errors import WhitelistError
-from annuaire.names import fold, fold_domain
-from annuaire.tables import current, whitelist_entry, whitelist_version
+from annuaire.names import fold
+from annuaire.refresh import refreshed
+from annuaire.whitelist_lookup import WhitelistStatus, current_entries, whitelist_status
+from annuaire.whitelist_ops import (
+    NewVersion,
+    apply_whitelist,
+    begin_whitelist,
+    close_whitelist,
+    confirm_whitelist,
+    load_whitelist,
+    sweep_whitelist,
+)
+from annuaire.whitelist_tables import SOURCE
 from annuaire.whitelist_xml import MAX_BYTES, Entry, SignedList, read_signed_list
-from store import Prepared, Store, Tx, new_id, operation
+from certs import download, http_client
+from store import PasserelleError, Store, new_id, now_ms
 
+#: Entries per transaction: about 20 ms of the writer, so that mail passes between two of them.
 CHUNK: Final = 2_000
+#: A new list this much smaller than the one in use was cut short, or is not the one we want.
+SMALLEST_SHARE: Final = 0.8
+#: Small lists (tests, a trial of the trust space) may shrink as they like.
+SHRINK_FLOOR: Final = 100
+#: How far the clock of whoever makes the list may be ahead of ours (ms).
+AHEAD_MS: Final = 3_600_000
+#: How long versions stay readable when nothing else is said: two years.
+KEEP_MS: Final = 730 * 86_400_000
 
 _log = structlog.get_logger("annuaire")
 
@@ -41,27 +60,35 @@ class SignerVerdict(Protocol):
 CheckSigner = Callable[[list[bytes]], Awaitable[SignerVerdict]]
 
 
-class WhitelistStatus(msgspec.Struct, frozen=True):
-    """The list in use. Times in ms."""
+class WhitelistRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list must fulfil beyond its signature.
+
+    :param signer_cn: the signer's common name; ``signer_ou`` its organisational unit. Both are demanded.
+    :param accept_older: take a list generated before the one in use.
+    :param accept_shrink: take a list much shorter than the one in use.
+    :param keep: how long past versions stay readable (ms).
+    """
+
+    signer_cn: str
+    signer_ou: str
+    accept_older: bool = False
+    accept_shrink: bool = False
+    keep: int = KEEP_MS
+
+
+class WhitelistReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import changed, in entries (domain, name).
+
+    :param replaces: the version in use before; 0: none. The same as ``version``: nothing changed.
+    :param repeated: entries that the list holds twice.
+    """
 
     version: int
-    generated_at: int
-    imported_at: int
+    replaces: int
     entries: int
-    signer: str
-    sha256: str
-
-    def age(self, now: int) -> int:
-        """How old the list is at ``now``, from its generation, in ms."""
-        return now - self.generated_at
-
-
-class WhitelistReport(msgspec.Struct, frozen=True):
-    """What an import changed, in entries (domain, name)."""
-
-    version: int
-    entries: int
+    repeated: int
     added: int
+    changed: int
     gone: int
     generated_at: int
     signer: str
@@ -75,191 +102,177 @@ async def import_whitelist(
     signer_cn: str,
     signer_ou: str,
     accept_older: bool = False,
+    accept_shrink: bool = False,
+    keep: int = KEEP_MS,
 ) -> WhitelistReport:
     """Verify the signed list at ``path`` and put it in use; on any failure the last good one stays.
 
-    Checked in this order: the cryptographic signature, the signer's CN **and** OU, then path, validity
-    and revocation by ``check_signer``; last that the list is not older than the one in use (a replay).
+    Parameters: see :class:`WhitelistRules`; the checks: see :func:`take_whitelist`.
 
     Raises :class:`WhitelistError`.
     """
-    if not signer_cn or not signer_ou:
-        raise WhitelistError("whitelist.signer", "no expected signer (CN and OU) is set")
+    rules = WhitelistRules(
+        signer_cn=signer_cn,
+        signer_ou=signer_ou,
+        accept_older=accept_older,
+        accept_shrink=accept_shrink,
+        keep=keep,
+    )
     try:
-        signed = await asyncio.to_thread(_read, path)
+        data = await asyncio.to_thread(_read, path)
     except OSError as error:
         raise WhitelistError("whitelist.file", f"{path.name}: {error.strerror or error}") from error
-    if (fold(signed.signer_cn), fold(signed.signer_ou)) != (fold(signer_cn), fold(signer_ou)):
-        raise WhitelistError(
-            "whitelist.signer", f"signed by {signed.signer}, expected CN={signer_cn}, OU={signer_ou}"
-        )
+    return await take_whitelist(store, data, check_signer, rules, origin=path.name)
+
+
+async def fetch_whitelist(
+    store: Store,
+    url: str,
+    roots: Iterable[x509.Certificate],
+    check_signer: CheckSigner,
+    rules: WhitelistRules,
+) -> WhitelistReport:
+    """Fetch the list from ``url`` and put it in use as :func:`import_whitelist` does.
+
+    :param roots: who may vouch for the server; nobody else is believed, no redirect is followed.
+
+    The attempt is written down, whatever becomes of it (:func:`annuaire.refresh.refresh_state`).
+
+    Raises :class:`PasserelleError`: ``certs.download``, or what :func:`take_whitelist` raises.
+    """
+    try:
+        data = await asyncio.to_thread(_fetch, url, list(roots))
+        report = await take_whitelist(store, data, check_signer, rules, origin=url)
+    except PasserelleError as error:
+        failures = await store.awrite(refreshed, source=SOURCE, rule=error.rule, reason=error.log)
+        _log.warning("whitelist_fetch_failed", rule=error.rule, reason=error.log, failures=failures)
+        raise
+    await store.awrite(refreshed, source=SOURCE, rule="", reason="")
+    return report
+
+
+def _fetch(url: str, roots: list[x509.Certificate]) -> bytes:
+    with http_client(roots) as client:
+        return download(client, url, limit=MAX_BYTES)
+
+
+async def take_whitelist(
+    store: Store, data: bytes, check_signer: CheckSigner, rules: WhitelistRules, *, origin: str
+) -> WhitelistReport:
+    """Judge a list and put it in use.
+
+    Checked in this order: the signature; path, validity and revocation of the signer's certificate by
+    ``check_signer``; the signer's CN **and** OU; then the list itself: not generated in the future, not
+    before the one in use (a replay), not much shorter.
+
+    :param origin: a file name or the URL it came from. The very list in use, come again by https, says
+        that it is still the published one.
+
+    Raises :class:`WhitelistError`; what was in use stays in use.
+    """
+    if not rules.signer_cn or not rules.signer_ou:
+        raise WhitelistError("whitelist.signer", "no expected signer (CN and OU) is set")
+    signed = await asyncio.to_thread(read_signed_list, data)
     verdict = await check_signer(signed.chain)
     if not verdict.ok:
-        raise WhitelistError("whitelist.signer", f"the signer's certificate is refused: {verdict.reason}")
+        raise WhitelistError(
+            "whitelist.certificate", f"the signer's certificate is refused: {verdict.reason}"
+        )
+    expected = (fold(rules.signer_cn), fold(rules.signer_ou))
+    if (fold(signed.signer_cn), fold(signed.signer_ou)) != expected:
+        raise WhitelistError(
+            "whitelist.signer",
+            f"signed by {signed.signer}, expected CN={rules.signer_cn}, OU={rules.signer_ou}",
+        )
+    if signed.generated_at > now_ms() + AHEAD_MS:
+        raise WhitelistError("whitelist.future", "the list says that it was generated in the future")
     held = await store.aread(whitelist_status)
-    if held is not None and signed.generated_at < held.generated_at and not accept_older:
+    if held is not None and held.sha256 == signed.sha256:
+        if origin.startswith("https:"):
+            await store.awrite(confirm_whitelist, version=held.version)
+        return _same(held)
+    if held is not None and signed.generated_at < held.generated_at and not rules.accept_older:
         raise WhitelistError("whitelist.older", "the list is older than the one in use")
-    return await asyncio.to_thread(install, store, signed)
+    return await asyncio.to_thread(install, store, signed, origin=origin, rules=rules)
 
 
-def install(store: Store, signed: SignedList) -> WhitelistReport:
-    """Put a list in use whose signature and signer were found good. Blocking."""
-    version = new_id()
-    held = store.read(current_pairs)
-    rows = {(entry.domain, fold_dn(entry.dn)): entry for entry in signed.entries}
-    store.write(
-        begin_whitelist,
+def _same(held: WhitelistStatus) -> WhitelistReport:
+    return WhitelistReport(
+        version=held.version,
+        replaces=held.version,
+        entries=held.entries,
+        repeated=0,
+        added=0,
+        changed=0,
+        gone=0,
+        generated_at=held.generated_at,
+        signer=held.signer,
+    )
+
+
+def install(
+    store: Store, signed: SignedList, *, origin: str = "", rules: WhitelistRules | None = None
+) -> WhitelistReport:
+    """Put a list in use whose signature and signer were found good. Blocking.
+
+    Raises :class:`WhitelistError` when it is much shorter than the one in use, or another import came
+    between.
+    """
+    held = store.read(whitelist_status)
+    replaces = 0 if held is None else held.version
+    before = store.read(current_entries)
+    rows: dict[tuple[str, str], Entry] = {}
+    for entry in signed.entries:
+        rows.setdefault((entry.domain, fold_dn(entry.dn)), _kept(entry))
+    accept_shrink = rules is not None and rules.accept_shrink
+    if len(before) >= SHRINK_FLOOR and len(rows) < SMALLEST_SHARE * len(before) and not accept_shrink:
+        raise WhitelistError(
+            "whitelist.shrunk",
+            f"the list holds {len(rows)} entries where {len(before)} are in use; accept it explicitly "
+            "if so many domains really left the trust space",
+        )
+    added = [entry for key, entry in rows.items() if key not in before]
+    changed = [key for key, entry in rows.items() if key in before and before[key] != entry]
+    gone = [key for key in before if key not in rows]
+    version = max(new_id(), replaces + 1)
+    new = NewVersion(
         version=version,
         generated_at=signed.generated_at,
         sha256=signed.sha256,
         signer=signed.signer,
         fingerprint=signed.signer_fingerprint,
         entries=len(rows),
+        origin=origin,
     )
-    kept = list(rows.values())
-    for start in range(0, len(kept), CHUNK):
-        store.write(load_whitelist, version=version, entries=kept[start : start + CHUNK])
-    store.write(apply_whitelist, version=version)
-    report = WhitelistReport(
+    store.write(begin_whitelist, new=new)
+    loaded = added + [rows[key] for key in changed]
+    for start in range(0, len(loaded), CHUNK):
+        store.write(load_whitelist, version=version, entries=loaded[start : start + CHUNK])
+    closed = gone + changed
+    for start in range(0, len(closed), CHUNK):
+        store.write(close_whitelist, version=version, keys=closed[start : start + CHUNK])
+    counts = {"added": len(added), "changed": len(changed), "gone": len(gone)}
+    store.write(apply_whitelist, version=version, replaces=replaces, **counts)
+    keep = KEEP_MS if rules is None else rules.keep
+    while store.write(sweep_whitelist, before=now_ms() - keep, slice_rows=CHUNK):
+        pass
+    _log.info("whitelist_imported", entries=len(rows), **counts)
+    return WhitelistReport(
         version=version,
+        replaces=replaces,
         entries=len(rows),
-        added=len(rows.keys() - held),
-        gone=len(held - rows.keys()),
+        repeated=len(signed.entries) - len(rows),
         generated_at=signed.generated_at,
         signer=signed.signer,
+        **counts,
     )
-    _log.info("whitelist_imported", entries=report.entries, added=report.added, gone=report.gone)
-    return report
 
 
-def _read(path: Path) -> SignedList:
+def _kept(entry: Entry) -> Entry:
+    """What is kept of an entry: no contacts, they are personal data."""
+    return Entry(entry.domain, entry.dn, entry.description, entry.updated_at)
+
+
+def _read(path: Path) -> bytes:
     with path.open("rb") as file:
-        return read_signed_list(file.read(MAX_BYTES + 1))
-
-
-@operation("annuaire.begin_whitelist")
-def begin_whitelist(
-    tx: Tx, *, version: int, generated_at: int, sha256: str, signer: str, fingerprint: str, entries: int
-) -> None:
-    """Announce a version of the list; it is not in use before :func:`apply_whitelist`."""
-    tx.conn.execute(
-        whitelist_version.insert().values(
-            version=version,
-            generated_at=generated_at,
-            imported_at=tx.now,
-            sha256=sha256,
-            signer=signer,
-            signer_fingerprint=fingerprint,
-            entries=entries,
-            complete=False,
-        )
-    )
-
-
-@operation("annuaire.load_whitelist")
-def load_whitelist(tx: Tx, *, version: int, entries: list[Entry]) -> None:
-    """Add entries to a version; of two with one (domain, name) the first stays."""
-    rows = [
-        {
-            "version": version,
-            "domain": entry.domain,
-            "dn_folded": fold_dn(entry.dn),
-            "dn": entry.dn,
-            "description": entry.description,
-            "updated_at": entry.updated_at,
-        }
-        for entry in entries
-    ]
-    if rows:
-        tx.conn.execute(ops.insert_new(tx, whitelist_entry), rows)
-
-
-@operation("annuaire.apply_whitelist")
-def apply_whitelist(tx: Tx, *, version: int) -> None:
-    """Put a loaded version in use. Earlier versions are kept."""
-    tx.conn.execute(
-        update(whitelist_version).where(whitelist_version.c.version == version).values(complete=True)
-    )
-    ops.set_current(tx, "whitelist", version)
-
-
-_in_use: Final = (
-    select(current.c.generation)
-    .where(current.c.source == literal_column("'whitelist'", String))
-    .scalar_subquery()
-)
-_found: Final = literal_column("1", Integer)
-_allows: Final = Prepared(
-    select(_found)
-    .select_from(whitelist_entry)
-    .where(
-        whitelist_entry.c.version == _in_use,
-        whitelist_entry.c.domain == bindparam("domain"),
-        whitelist_entry.c.dn_folded == bindparam("dn"),
-    )
-)
-_listed: Final = Prepared(
-    select(_found)
-    .select_from(whitelist_entry)
-    .where(whitelist_entry.c.version == _in_use, whitelist_entry.c.domain == bindparam("domain"))
-    .limit(1)
-)
-_domains: Final = Prepared(
-    select(whitelist_entry.c.domain)
-    .where(whitelist_entry.c.version == _in_use, whitelist_entry.c.dn_folded == bindparam("dn"))
-    .order_by(whitelist_entry.c.domain)
-)
-_entries: Final = (
-    select(
-        whitelist_entry.c.domain,
-        whitelist_entry.c.dn,
-        whitelist_entry.c.description,
-        whitelist_entry.c.updated_at,
-    )
-    .where(whitelist_entry.c.version == _in_use, whitelist_entry.c.domain == bindparam("domain"))
-    .order_by(whitelist_entry.c.dn_folded)
-)
-
-
-def whitelist_allows(conn: Connection, domain: str, subject_dn: str) -> bool:
-    """Whether the list authorises the peer whose certificate names ``subject_dn`` to act for ``domain``."""
-    if not subject_dn:
-        return False
-    return _allows.first(conn, {"domain": fold_domain(domain), "dn": fold_dn(subject_dn)}) is not None
-
-
-def domain_listed(conn: Connection, domain: str) -> bool:
-    """Whether ``domain`` belongs to the trust space."""
-    return _listed.first(conn, {"domain": fold_domain(domain)}) is not None
-
-
-def whitelist_domains(conn: Connection, subject_dn: str) -> list[str]:
-    """The domains that the peer named ``subject_dn`` may act for, in order."""
-    rows = _domains.all(conn, {"dn": fold_dn(subject_dn)}) if subject_dn else []
-    return [row[0] for row in rows]
-
-
-def whitelist_entries(conn: Connection, domain: str) -> list[Entry]:
-    """The entries of ``domain`` in the list in use."""
-    rows = conn.execute(_entries, {"domain": fold_domain(domain)})
-    return [Entry(row.domain, row.dn, row.description, row.updated_at) for row in rows]
-
-
-def whitelist_status(conn: Connection) -> WhitelistStatus | None:
-    """The list in use, or None when none was ever imported."""
-    columns = [whitelist_version.c[name] for name in WhitelistStatus.__struct_fields__]
-    row = conn.execute(select(*columns).where(whitelist_version.c.version == _in_use)).one_or_none()
-    return None if row is None else WhitelistStatus(**row._mapping)
-
-
-def whitelist_age(conn: Connection, now: int) -> int | None:
-    """Age in ms of the list in use, counted from its generation; None without one."""
-    status = whitelist_status(conn)
-    return None if status is None else status.age(now)
-
-
-def current_pairs(conn: Connection) -> set[tuple[str, str]]:
-    """Every (domain, folded name) of the list in use."""
-    columns = whitelist_entry.c.domain, whitelist_entry.c.dn_folded
-    rows = conn.execute(select(*columns).where(whitelist_entry.c.version == _in_use))
-    return {(row.domain, row.dn_folded) for row in rows}
+        return file.read(MAX_BYTES + 1)

@@ -35,6 +35,9 @@ _ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
 #: The real list is 3.7 MB.
 MAX_BYTES: Final = 64 << 20
+#: Longest certificate name and other value that are taken; the longest real ones have 300 characters.
+_LONGEST_DN: Final = 1024
+_LONGEST: Final = 4096
 _FIELDS: Final = (
     "Nom",
     "Description",
@@ -89,6 +92,8 @@ def parse_document(data: bytes) -> etree._Element:
     info = root.getroottree().docinfo
     if info.internalDTD is not None or info.externalDTD is not None or info.doctype:
         raise WhitelistError("whitelist.xml", "the list carries a DTD, which no real list does")
+    if (info.encoding or "UTF-8").upper() != "UTF-8":
+        raise WhitelistError("whitelist.xml", "the list is not written in UTF-8")
     if root.tag != f"{{{SCHEMA}}}ListeBlancheMSSante":
         raise WhitelistError("whitelist.xml", "the document is not a ListeBlancheMSSante")
     return root
@@ -107,6 +112,8 @@ def read_entries(root: etree._Element) -> tuple[int, list[Entry]]:
             raise WhitelistError("whitelist.xml", f"entry {place}: {values[0][:60]!r} is not a domain")
         if not values[2]:
             raise WhitelistError("whitelist.xml", f"entry {place}: no certificate name")
+        if len(values[2]) > _LONGEST_DN:
+            raise WhitelistError("whitelist.xml", f"entry {place}: a certificate name of unreasonable length")
         entries.append(Entry(domain, values[2], values[1], _time(values[5], f"entry {place}")))
     if not entries:
         raise WhitelistError("whitelist.xml", "the list holds no domain")
@@ -118,8 +125,8 @@ def read_signed_list(data: bytes, *, at: datetime | None = None) -> SignedList:
 
     :param at: when the signer's certificate must be valid; the present by default.
 
-    Raises :class:`WhitelistError`: ``whitelist.xml``, ``whitelist.signature``, or ``whitelist.signer``
-    for a signer's certificate that cannot be read or is out of its time.
+    Raises :class:`WhitelistError`: ``whitelist.xml``, ``whitelist.signature``, or
+    ``whitelist.certificate`` for a signer's certificate that cannot be read or is out of its time.
     """
     root = parse_document(data)
     chain = _judge_signature(root)
@@ -133,7 +140,7 @@ def read_signed_list(data: bytes, *, at: datetime | None = None) -> SignedList:
         ]
     except (ValueError, UnsupportedAlgorithm) as error:
         raise WhitelistError(
-            "whitelist.signer", f"the signer's certificate cannot be read: {error}"
+            "whitelist.certificate", f"the signer's certificate cannot be read: {error}"
         ) from None
     config = SignatureConfiguration(
         location="./",
@@ -145,7 +152,7 @@ def read_signed_list(data: bytes, *, at: datetime | None = None) -> SignedList:
     try:
         result = XMLVerifier().verify(root, x509_cert=signer, expect_config=config)
     except InvalidCertificate as error:
-        raise WhitelistError("whitelist.signer", str(error).split(";")[0]) from None
+        raise WhitelistError("whitelist.certificate", str(error).split(";")[0]) from None
     except (SignXMLException, etree.LxmlError, ValueError, TypeError) as error:
         raise WhitelistError("whitelist.signature", f"the signature does not hold: {error}") from None
     signed = None if isinstance(result, list) else result.signed_xml
@@ -240,9 +247,9 @@ def _judge_signature(root: etree._Element) -> list[bytes]:
             for one in data.iterfind(f"{{{_DS}}}X509Certificate")
         ]
     except ValueError:
-        raise WhitelistError("whitelist.signer", "the signer's certificate is not base64") from None
+        raise WhitelistError("whitelist.certificate", "the signer's certificate is not base64") from None
     if not chain:
-        raise WhitelistError("whitelist.signer", "the signature carries no certificate")
+        raise WhitelistError("whitelist.certificate", "the signature carries no certificate")
     return chain
 
 
@@ -265,7 +272,10 @@ def _field(item: etree._Element, name: str, place: int) -> str:
 def _text(element: etree._Element, place: str) -> str:
     if len(element):
         raise WhitelistError("whitelist.xml", f"{place} holds more than text")
-    return (element.text or "").strip()
+    text = (element.text or "").strip()
+    if len(text) > _LONGEST:
+        raise WhitelistError("whitelist.xml", f"{place} is longer than {_LONGEST} characters")
+    return text
 
 
 def _time(text: str, place: str) -> int:

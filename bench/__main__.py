@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from bench import accept, commit, figures, imap, smtp_front, system
+from bench import accept, annuaire, certs, commit, figures, imap, smtp_front, system
 
 
 def main() -> None:
@@ -35,6 +35,11 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o755)  # the peer's daemons run as users of their own
         print(figures.table(commit.measure(folder, 0.5)))
+        print(f"\nA certificate beside a list of {100_000 // share} revocations\n")
+        print(figures.table(certs.measure(folder / "certs", 100_000 // share, "p256")))
+        print("\nThe directory at a fiftieth of the national size\n")
+        (folder / "annuaire").mkdir()
+        annuaire.run(folder / "annuaire", 0.02 / share, False)
         print("\nThe SMTP front by itself (accepts at once, commits nothing)\n")
         print(figures.table([smtp_front.measure(mix, n // share, fresh=fresh) for mix, n, fresh in _FRONT]))
         print("\nFrom accepted to readable over IMAP\n")

@@ -6,14 +6,16 @@ from store.clock import new_id, now_ms
 from store.database import upsert
 from store.errors import InvalidInputError, NotFoundError, PasserelleError, StoreError
 from store.files import write_private
+from store.keys import key_file_passphrase
 from store.operations import Notice, Tx, operation
-from store.prepared import Prepared
+from store.prepared import Bulk, Prepared
 from store.schema import metadata
 from store.store import Store, holds_bodies
 
 __all__ = [
     "BodyReader",
     "BodyRef",
+    "Bulk",
     "InvalidInputError",
     "NotFoundError",
     "Notice",
@@ -24,6 +26,7 @@ __all__ = [
     "StoreError",
     "Tx",
     "holds_bodies",
+    "key_file_passphrase",
     "mail",
     "metadata",
     "new_id",

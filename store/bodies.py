@@ -141,6 +141,37 @@ class Spool:
         while piece := self._file.read(FRAME):
             yield piece
 
+    def chunks(self, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """What was written so far, of ``[start, start + length)``, in pieces of at most 256 KiB. Blocking.
+
+        Only between the last :meth:`write` and :meth:`place`, and one reader at a time.
+        """
+        end = self.size if length is None else min(self.size, start + length)
+        if start >= end:
+            return
+        sealed_size = self._index * FRAME
+        frames = (end - 1) // FRAME + 1
+        for index, frame in enumerate(self._sealed_frames(min(frames, self._index))):
+            if (index + 1) * FRAME > start:
+                kind, sealed = frame[4], frame[_HEAD:]
+                plain = self._cipher.decrypt(_nonce(index), sealed, bytes([kind]))
+                if kind & _COMPRESSED:
+                    plain = _decompressor().decompress(plain, max_output_size=FRAME)
+                at = index * FRAME
+                yield plain[max(start - at, 0) : end - at]
+        if end > sealed_size:
+            yield bytes(self._buffer[max(start - sealed_size, 0) : end - sealed_size])
+
+    def _sealed_frames(self, count: int) -> Iterator[bytes]:
+        if self._file is None:
+            yield from self._frames[:count]
+            return
+        self._file.seek(0)
+        for _ in range(count):
+            head = self._file.read(_HEAD)
+            yield head + self._file.read(int.from_bytes(head[:4], "big"))
+        self._file.seek(0, 2)
+
     def discard(self) -> None:
         """Forget the content. Safe to call at any time, also twice."""
         self._frames.clear()

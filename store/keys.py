@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from store.errors import StoreError
 from store.files import write_private
@@ -37,6 +39,16 @@ def load_master_key(path: Path, *, create: bool = False) -> bytes:
     if len(key) != KEY_BYTES:
         raise StoreError("store.key", "the master key is not 32 bytes long", fault="config")
     return key
+
+
+def key_file_passphrase(home: Path) -> bytes:
+    """The passphrase of a home's private key files: 64 hexadecimal digits derived from ``master.key``.
+
+    Raises :class:`StoreError` when the master key cannot be read.
+    """
+    # RFC 5869 §3.2: the info keeps what is derived apart from the master key's own use
+    derived = HKDF(SHA256(), KEY_BYTES, None, b"passerelle: private key files")
+    return derived.derive(load_master_key(home / "master.key")).hex().encode()
 
 
 def new_key() -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from store.clock import new_id
 from store.database import upsert
@@ -179,6 +179,16 @@ def pending(conn: Connection, queue: str, limit: int = 100, state: str | None = 
         .limit(limit)
     )
     return [Task(**row._mapping) for row in conn.execute(query)]
+
+
+def depths(conn: Connection) -> dict[tuple[str, str], int]:
+    """How many tasks of each (queue, state) are not ended; those that failed wait for somebody."""
+    query = (
+        select(task.c.queue, task.c.state, func.count())
+        .where(task.c.state.in_(["due", "leased", "held", "failed"]))
+        .group_by(task.c.queue, task.c.state)
+    )
+    return {(row[0], row[1]): row[2] for row in conn.execute(query)}
 
 
 def of_trace(conn: Connection, trace_id: str) -> list[Task]:

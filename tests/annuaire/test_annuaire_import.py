@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import annuaire
 from annuaire import ops
 from annuaire.demo import write_activities, write_mssante
 from annuaire.layouts import ACTIVITIES, MAILBOXES, fold_label, match_header
-from store import Store, new_id
+from store import InvalidInputError, Store
 
 DOCTOR = {
     "kind": "PER",
@@ -79,12 +80,32 @@ def test_import_counts_and_replaces(store: Store, tmp_path: Path) -> None:
     assert rows(store) == ["autre@medecin.mssante.fr", "marie.exemple@medecin.mssante.fr"]
 
 
-def test_old_generations_are_swept(store: Store, tmp_path: Path) -> None:
+def held(store: Store, table: str = "annuaire_bal") -> int:
+    found = store.read(lambda conn: conn.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar())
+    return int(found or 0)
+
+
+def test_the_same_file_again_writes_no_row(store: Store, tmp_path: Path) -> None:
     path = write_mssante(tmp_path / "m.txt", [DOCTOR, PHARMACY])
+    activities = write_activities(tmp_path / "a.txt", [PHARMACIST, {**PHARMACIST, "sector": "SA25"}])
     for _ in range(3):
         annuaire.import_extraction(store, path)
-    held = store.read(lambda conn: conn.exec_driver_sql("SELECT count(*) FROM annuaire_mailbox").scalar())
-    assert held == 2
+        annuaire.import_extraction(store, activities)
+    assert [held(store, name) for name in ("annuaire_bal", "annuaire_exercice", "annuaire_site")] == [2, 2, 2]
+
+
+def test_what_is_ended_is_forgotten_after_its_time(store: Store, tmp_path: Path) -> None:
+    path = write_mssante(tmp_path / "m.txt", [DOCTOR, PHARMACY])
+    annuaire.import_extraction(store, path)
+    write_mssante(path, [DOCTOR])
+    annuaire.import_extraction(store, path)
+    assert held(store) == 2
+    time.sleep(0.002)
+    annuaire.import_extraction(store, path, history_ms=0)
+    assert held(store) == 1
+    assert rows(store) == ["marie.exemple@medecin.mssante.fr"]
+    with pytest.raises(InvalidInputError, match="does not reach back"):
+        store.read(annuaire.mailbox, DOCTOR["address"], store.read(annuaire.generations)[-1].applied_at)
 
 
 @pytest.mark.parametrize("deflated", [True, False])
@@ -267,26 +288,30 @@ def test_an_interrupted_import_leaves_the_old_data(store: Store, tmp_path: Path)
         annuaire.import_extraction(store, path, progress=stop)
     assert rows(store) == ["marie.exemple@medecin.mssante.fr"]
     # A process killed in the middle leaves a load that the next import gives up and sweeps away.
-    store.write(ops.begin, source="mailboxes", number=new_id(), file_name="killed")
+    store.write(ops.begin, source="mailboxes", file_name="killed", file_date=None)
     report = annuaire.import_extraction(store, path)
     assert (report.rows, report.added, report.gone) == (5_000, 5_000, 1)
-    states = store.read(
-        lambda conn: conn.exec_driver_sql("SELECT state FROM annuaire_generation ORDER BY generation").all()
-    )
-    assert [state for (state,) in states] == ["dropped", "dropped", "dropped", "current"]
+    states = [one.state for one in reversed(store.read(annuaire.generations))]
+    assert states == ["old", "dropped", "dropped", "current"]
 
 
 def test_two_imports_at_once(store: Store, tmp_path: Path) -> None:
     path = write_mssante(tmp_path / "m.txt", [DOCTOR])
-    first, second = new_id(), new_id()
-    store.write(ops.begin, source="mailboxes", number=first, file_name="a")
-    store.write(ops.begin, source="mailboxes", number=second, file_name="b")
+    first = store.write(ops.begin, source="mailboxes", file_name="a", file_date=None)
+    second = store.write(ops.begin, source="local", file_name="b", file_date=None)  # the same table
+    about = {"source": "mailboxes", "number": first.number}
     with pytest.raises(annuaire.ExtractionError, match="another import"):
-        store.write(ops.load_mailboxes, number=first, rows=[])
+        store.write(ops.load, **about, table="annuaire_bal", rows=b"\x90")
     annuaire.import_extraction(store, path)
     with pytest.raises(annuaire.ExtractionError, match="another import"):
         store.write(
-            ops.apply, source="mailboxes", number=second, replaces=0, sha256="", row_count=0, bad_rows=0
+            ops.apply,
+            source="local",
+            number=second.number,
+            replaces=0,
+            sha256="",
+            row_count=0,
+            bad_rows=0,
         )
 
 

@@ -174,7 +174,7 @@ async def test_the_chain_reaches_the_judge(
 
 
 def test_an_expired_signer() -> None:
-    assert rule_of(signed(make_signer(CN, OU, days=(-30, -1)))) == "whitelist.signer"
+    assert rule_of(signed(make_signer(CN, OU, days=(-30, -1)))) == "whitelist.certificate"
 
 
 # -- the signature -------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def test_forged_signatures(signer: Signer, stranger: Signer) -> None:
     }  # fmt: skip
     for name, document in forged.items():
         assert document != data, name
-        assert rule_of(document) in ("whitelist.signature", "whitelist.signer"), name
+        assert rule_of(document) in ("whitelist.signature", "whitelist.certificate"), name
 
 
 def test_signature_wrapping(signer: Signer) -> None:
@@ -389,6 +389,6 @@ def test_the_published_sample() -> None:
     assert len(entries) == 7
     assert len({(entry.domain, annuaire.fold_dn(entry.dn)) for entry in entries}) == 7
     # Its contacts were replaced: the signature is of the published shape and must not verify.
-    assert rule_of(data) in ("whitelist.signature", "whitelist.signer")
+    assert rule_of(data) in ("whitelist.signature", "whitelist.certificate")
     with pytest.raises(WhitelistError, match="signature does not hold"):
         annuaire.read_signed_list(data, at=datetime(2025, 3, 1, tzinfo=UTC))

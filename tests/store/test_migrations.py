@@ -16,7 +16,12 @@ def test_migrations_and_tables_agree(tmp_path: Path, database_url: str) -> None:
     engine = writing_engine(database_url or sqlite_url(tmp_path))
     migrate(engine)
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        declared = {  # not so the FTS5 index of the directory, made by hand, and the GIN index in its place
+            "include_name": lambda name, kind, _: (
+                not str(name).startswith(("annuaire_text", "ix_annuaire_bal_search"))
+            )
+        }
+        differences = compare_metadata(MigrationContext.configure(connection, opts=declared), metadata)
     assert differences == []
     migrate(engine)  # a second time changes nothing
 
