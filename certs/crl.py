@@ -1,7 +1,9 @@
 """Revocation lists, each verified once when it is loaded, then asked by serial number.
 
-The list is read and its signature checked by ``cryptography`` (35 ms for 100 000 entries); its
-serials go to a dict, so a question costs nothing whatever the list's size. RFC 5280 §5 and §6.3.
+The frame of a list is read by asn1crypto and its signature checked by ``cryptography``; its entries are
+only walked over (:mod:`certs.crl_entries`), so a question costs nothing whatever the list's size. What a list
+says of a certificate, with delta lists, partial lists and lists of other issuers: :mod:`certs.revocation`.
+RFC 5280 §5.
 """
 
 from __future__ import annotations
@@ -12,28 +14,59 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-import msgspec
+from asn1crypto import core
+from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from pyhanko_certvalidator.errors import AlgorithmNotSupported, DSAParametersUnavailable, PSSParameterMismatch
+from pyhanko_certvalidator.sig_validate import DEFAULT_SIGNATURE_VALIDATOR
 
+from certs.algorithms import Algorithms
+from certs.crl_entries import Entries, Revocation
 from certs.errors import CrlRefused
 from certs.identity import DECODE_ERRORS, milliseconds
-from certs.names import authority_label
+from certs.names import authority_label, name_id
+from certs.scope import NameKey, Scope, point_names, reason_names
+from certs.settings import AlgorithmsSection
 
-# How far a clock may be behind the authority's when a list is "not yet valid".
-CLOCK_SKEW_MS: Final = 5 * 60 * 1000
-_UNDERSTOOD: Final = (x509.CRLNumber, x509.AuthorityKeyIdentifier, x509.IssuingDistributionPoint)
-_ENTRY_UNDERSTOOD: Final = (x509.CRLReason, x509.InvalidityDate)
-_WEAK: Final = frozenset({"md5", "sha1"})
+__all__ = [
+    "Authority",
+    "AuthorityKey",
+    "Crl",
+    "CrlIndex",
+    "Revocation",
+    "authority_key",
+    "iso",
+]
+
+_UNDERSTOOD: Final = frozenset(
+    {
+        "authority_information_access",
+        "authority_key_identifier",
+        "crl_number",
+        "delta_crl_indicator",
+        "freshest_crl",
+        "issuer_alt_name",
+        "issuing_distribution_point",
+    }
+)
+_NOT_A_SIGNATURE: Final = (
+    *DECODE_ERRORS,
+    AssertionError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    AlgorithmNotSupported,
+    DSAParametersUnavailable,
+    PSSParameterMismatch,
+)
 
 AuthorityKey = tuple[str, bytes]
+#: What lists that replace one another have in common: authority, scope, delta or not.
+Shelf = tuple[AuthorityKey, bytes, bool]
 
 
 class Authority:
-    """A certificate that may sign revocation lists: a root or an intermediate of the trust folder."""
+    """A certificate that may sign revocation lists: one of the trust folder."""
 
     def __init__(self, certificate: asn1_x509.Certificate) -> None:
         self.certificate: Final = certificate
@@ -44,140 +77,140 @@ class Authority:
         # RFC 5280 §4.2.1.3: where keyUsage stands, only cRLSign lets the key sign a list.
         self.signs_crls: Final = usage is None or "crl_sign" in usage.native
 
-    def public_key(self) -> CertificateIssuerPublicKeyTypes:
-        """The authority's key.
-
-        :raises CrlRefused: an algorithm that cannot sign a list.
-        """
-        try:
-            key = load_der_public_key(self.certificate.public_key.dump())
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise CrlRefused(f"the key of {self.label} cannot be used") from error
-        return key  # type: ignore[return-value]  # is_signature_valid refuses other key types itself
-
 
 def authority_key(certificate: asn1_x509.Certificate) -> AuthorityKey:
     """What a list is filed under: its issuer's name and the digest of the issuer's key."""
-    return certificate.subject.hashable, hashlib.sha256(certificate.public_key.dump()).digest()
-
-
-class Revocation(msgspec.Struct, frozen=True):
-    """Since when (ms) and why (RFC 5280 §5.3.1 reason, "unspecified" when absent)."""
-
-    at: int
-    reason: str
+    return name_id(certificate.subject), hashlib.sha256(certificate.public_key.dump()).digest()
 
 
 class Crl:
-    """One verified list. Times in ms. ``scope`` is "all", "user" or "ca" certificates."""
+    """One verified list. Times in ms.
+
+    ``scope`` is "all", "user" or "ca" certificates, ``points`` the URIs of its distribution point; ``covers``
+    holds the whole scope. ``base`` is the BaseCRLNumber of a delta list, -1 for a complete one; ``freshest``
+    says that delta lists are published for it.
+    """
 
     __slots__ = (
-        "authority", "fingerprint", "issuer", "label", "next_update", "number", "points", "revoked",
-        "scope", "source", "this_update",
+        "aki", "authority", "base", "covers", "fingerprint", "freshest", "freshest_at", "issuer", "label",
+        "next_update", "number", "points", "revoked", "scope", "source", "this_update",
     )  # fmt: skip
 
-    def __init__(self, der: bytes, authorities: Iterable[Authority], source: str = "") -> None:
+    def __init__(
+        self,
+        der: bytes,
+        authorities: Iterable[Authority],
+        source: str = "",
+        *,
+        algorithms: Algorithms | None = None,
+    ) -> None:
         """Parse and verify.
 
         :param authorities: who may have issued it; the one whose name, key identifier and
             signature fit is taken.
+        :param algorithms: the signatures accepted; production's by default.
         :raises CrlRefused: naming the check that failed.
         """
         self.source = source
         self.fingerprint = hashlib.sha256(der).hexdigest()
         try:
-            crl = x509.load_der_x509_crl(der)
-            name = asn1_x509.Name.load(crl.issuer.public_bytes(), strict=True)
+            crl = asn1_crl.CertificateList.load(der, strict=True)
+            frame = crl["tbs_cert_list"]
+            name = asn1_x509.Name.load(frame["issuer"].dump(), strict=True)
             self.issuer: str = name.hashable
             self.label = authority_label(name)
-            extensions = crl.extensions
-        except (*DECODE_ERRORS, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+            self._read_extensions(frame, name)
+            self._read_times(frame)
+            self.authority = self._verify(crl, authorities, algorithms or Algorithms(AlgorithmsSection()))
+            revoked = frame["revoked_certificates"]
+            entries = b"" if isinstance(revoked, core.Void) else revoked.contents
+        except (*DECODE_ERRORS, UnsupportedAlgorithm) as error:
             raise CrlRefused(f"it cannot be read ({type(error).__name__})") from error
-        self._read_extensions(extensions)
-        self._read_times(crl)
-        self.authority = self._verify(crl, extensions, authorities)
-        try:
-            self.revoked = _entries(crl)
-        except (*DECODE_ERRORS, x509.DuplicateExtension) as error:
-            raise CrlRefused(f"an entry cannot be read ({type(error).__name__})") from error
+        self.revoked = Entries(bytes(entries), self.issuer, indirect=self.covers.indirect)
 
-    def _read_extensions(self, extensions: x509.Extensions) -> None:
-        self.number = -1
-        self.scope = "all"
-        self.points: frozenset[str] = frozenset()
-        for extension in extensions:
-            value = extension.value
+    def _read_extensions(self, frame: asn1_crl.TbsCertList, issuer: asn1_x509.Name) -> None:
+        self.number = self.base = -1
+        self.aki: bytes | None = None
+        self.freshest = False
+        self.freshest_at: frozenset[str] = frozenset()
+        self.covers = Scope()
+        seen: set[str] = set()
+        given = frame["crl_extensions"]
+        for extension in () if given.native is None else given:
+            name, value = extension["extn_id"].native, extension["extn_value"].parsed
+            if name in seen:
+                raise CrlRefused(f"it has two extensions {extension['extn_id'].dotted}")
+            seen.add(name)
             # RFC 5280 §5.2: a list with an unrecognised critical extension must not be used.
-            if extension.critical and not isinstance(value, _UNDERSTOOD):
-                what = "it is a delta list" if isinstance(value, x509.DeltaCRLIndicator) else "unsupported"
-                raise CrlRefused(f"{what}: critical extension {extension.oid.dotted_string}")
-            if isinstance(value, x509.DeltaCRLIndicator):
-                raise CrlRefused("it is a delta list")
-            if isinstance(value, x509.CRLNumber):
-                self.number = value.crl_number
-            elif isinstance(value, x509.IssuingDistributionPoint):
-                self._read_scope(value)
+            if extension["critical"].native and name not in _UNDERSTOOD:
+                raise CrlRefused(f"unsupported: critical extension {extension['extn_id'].dotted}")
+            if name == "crl_number":
+                self.number = value.native
+            elif name == "delta_crl_indicator":
+                self.base = value.native
+            elif name == "authority_key_identifier":
+                self.aki = value["key_identifier"].native
+            elif name == "freshest_crl":
+                self.freshest = True
+                self.freshest_at = _uris(value)  # RFC 5280 §5.2.6
+            elif name == "issuing_distribution_point":
+                self.covers = _scope(value, issuer)
+        # RFC 5280 §5.2.3 and §5.2.4: a delta list has a number, and is told by its indicator.
+        if self.base >= 0 and self.number < 0:
+            raise CrlRefused("it is a delta list without a number")
+        if "delta_crl_indicator" in seen and self.base < 0:
+            raise CrlRefused("it is a delta list with a negative base")
+        self.scope = self.covers.kind
+        self.points = frozenset(value for kind, value in self.covers.names if kind == "uri")
 
-    def _read_scope(self, point: x509.IssuingDistributionPoint) -> None:
-        # RFC 5280 §5.2.5: what the list covers. Parts of the reasons are not enough to accept by.
-        if point.indirect_crl:
-            raise CrlRefused("indirect lists are not supported")
-        if point.only_some_reasons:
-            raise CrlRefused("it covers only some reasons")
-        if point.only_contains_attribute_certs:
-            raise CrlRefused("it covers only attribute certificates")
-        if point.relative_name is not None:
-            raise CrlRefused("its distribution point has a relative name")
-        if point.only_contains_user_certs:
-            self.scope = "user"
-        elif point.only_contains_ca_certs:
-            self.scope = "ca"
-        if point.full_name is not None:
-            uris = [n.value for n in point.full_name if isinstance(n, x509.UniformResourceIdentifier)]
-            if not uris:
-                raise CrlRefused("its distribution point has no URI")
-            self.points = frozenset(uris)
-
-    def _read_times(self, crl: x509.CertificateRevocationList) -> None:
+    def _read_times(self, frame: asn1_crl.TbsCertList) -> None:
         # RFC 5280 §5.1.2.5: conforming lists carry nextUpdate; without it none could be called fresh.
-        if crl.next_update_utc is None:
+        following = frame["next_update"].native
+        if following is None:
             raise CrlRefused("it has no nextUpdate")
-        self.this_update = milliseconds(crl.last_update_utc)
-        self.next_update = milliseconds(crl.next_update_utc)
+        self.this_update = milliseconds(frame["this_update"].native)
+        self.next_update = milliseconds(following)
         if self.next_update < self.this_update:
             raise CrlRefused("its nextUpdate is before its thisUpdate")
 
     def _verify(
-        self,
-        crl: x509.CertificateRevocationList,
-        extensions: x509.Extensions,
-        authorities: Iterable[Authority],
+        self, crl: asn1_crl.CertificateList, authorities: Iterable[Authority], algorithms: Algorithms
     ) -> AuthorityKey:
         named = [authority for authority in authorities if authority.key[0] == self.issuer]
         if not named:
             raise CrlRefused(f"its issuer {self.label} is not a trusted authority")
-        digest = crl.signature_hash_algorithm
-        if digest is not None and digest.name in _WEAK:
-            raise CrlRefused(f"it is signed with {digest.name}")
-        wanted: bytes | None = None
-        for extension in extensions:
-            if isinstance(extension.value, x509.AuthorityKeyIdentifier):
-                wanted = extension.value.key_identifier
+        algorithm = crl["signature_algorithm"]
+        # RFC 5280 §5.1.1.2: the algorithm outside is the one that was signed.
+        if algorithm.dump() != crl["tbs_cert_list"]["signature"].dump():
+            raise CrlRefused("it names two signature algorithms")
+        if weak := algorithms.weak_signature(algorithm):
+            raise CrlRefused(weak)
         why = f"its authority key identifier is none of {self.label}'s"
         for authority in named:
             # RFC 5280 §6.3.3 (f): the key that signs is the one the identifier names.
-            if wanted and authority.key_identifier and wanted != authority.key_identifier:
+            if self.aki and authority.key_identifier and self.aki != authority.key_identifier:
                 continue
             if not authority.signs_crls:
                 why = f"{self.label} may not sign revocation lists"
                 continue
+            public = authority.certificate.public_key
+            if weak := algorithms.weak_key(public):
+                why = weak
+                continue
             why = f"its signature is not {self.label}'s"
             try:
-                if crl.is_signature_valid(authority.public_key()):
-                    return authority.key
-            except (TypeError, ValueError, UnsupportedAlgorithm):
+                DEFAULT_SIGNATURE_VALIDATOR.validate_signature(
+                    crl["signature"].native, crl["tbs_cert_list"].dump(), public, algorithm
+                )
+            except _NOT_A_SIGNATURE:
                 continue
+            return authority.key
         raise CrlRefused(why)
+
+    @property
+    def delta(self) -> bool:
+        """Does it only tell what changed since a complete list (RFC 5280 §5.2.4)?"""
+        return self.base >= 0
 
     @property
     def age_key(self) -> tuple[int, int]:
@@ -185,21 +218,37 @@ class Crl:
         return self.number, self.this_update
 
     @property
-    def shelf(self) -> tuple[AuthorityKey, str, frozenset[str]]:
+    def shelf(self) -> Shelf:
         """Lists with equal shelves replace one another."""
-        return self.authority, self.scope, self.points
+        return self.authority, self.covers.der, self.delta
 
-    def covers(self, certificate: asn1_x509.Certificate) -> bool:
-        """Is the certificate in the list's scope? RFC 5280 §6.3.3 (b)(2)."""
-        if self.scope != "all" and (self.scope == "ca") != bool(certificate.ca):
-            return False
-        return not self.points or bool(self.points & distribution_points(certificate))
+
+def _scope(point: asn1_crl.IssuingDistributionPoint, issuer: asn1_x509.Name) -> Scope:
+    # RFC 5280 §5.2.5: what the list covers.
+    if point["only_contains_attribute_certs"].native:
+        raise CrlRefused("it covers only attribute certificates")
+    user, ca = point["only_contains_user_certs"].native, point["only_contains_ca_certs"].native
+    if user and ca:
+        raise CrlRefused("it covers neither holders' nor authorities' certificates")
+    names: frozenset[NameKey] = point_names(point["distribution_point"], [issuer])
+    if point["distribution_point"].native is not None and not names:
+        raise CrlRefused("its distribution point has no name")
+    reasons = reason_names(point["only_some_reasons"])
+    kind = "user" if user else "ca" if ca else "all"
+    return Scope(kind, names, reasons, bool(point["indirect_crl"].native), bytes(point.dump()))
 
 
 def distribution_points(certificate: asn1_x509.Certificate) -> frozenset[str]:
-    """The URIs a certificate says its revocation lists are at."""
+    """The URIs a certificate says its revocation lists are at, delta lists included."""
+    # RFC 5280 §4.2.1.13 and §4.2.1.15
+    return _uris(certificate.crl_distribution_points_value or ()) | _uris(
+        certificate.freshest_crl_value or ()
+    )
+
+
+def _uris(points: Iterable[asn1_x509.DistributionPoint]) -> frozenset[str]:
     found: set[str] = set()
-    for point in certificate.crl_distribution_points_value or ():
+    for point in points:
         where = point["distribution_point"]
         if where.native is None or where.name != "full_name":
             continue
@@ -207,41 +256,50 @@ def distribution_points(certificate: asn1_x509.Certificate) -> frozenset[str]:
     return frozenset(found)
 
 
-def _entries(crl: x509.CertificateRevocationList) -> dict[int, Revocation]:
-    revoked: dict[int, Revocation] = {}
-    for entry in crl:
-        reason = "unspecified"
-        for extension in entry.extensions:
-            # RFC 5280 §5.3: likewise for the entries (certificateIssuer means an indirect list).
-            if extension.critical and not isinstance(extension.value, _ENTRY_UNDERSTOOD):
-                raise CrlRefused(f"an entry has the critical extension {extension.oid.dotted_string}")
-            if isinstance(extension.value, x509.CRLReason):
-                reason = extension.value.reason.value
-        revoked[entry.serial_number] = Revocation(milliseconds(entry.revocation_date_utc), reason)
-    return revoked
-
-
 class CrlIndex:
-    """The newest verified list of each authority and scope; immutable once built."""
+    """The newest verified list of each authority and scope; immutable once built.
+
+    Of delta lists every one is kept: which of them continues a complete list is a matter of their numbers.
+    """
 
     def __init__(self, crls: Iterable[Crl]) -> None:
-        self.newest: dict[tuple[AuthorityKey, str, frozenset[str]], Crl] = {}
+        self.newest: dict[Shelf, Crl] = {}
+        self._deltas: defaultdict[Shelf, list[Crl]] = defaultdict(list)
         for crl in crls:
+            if crl.delta:
+                self._deltas[crl.shelf].append(crl)
             held = self.newest.get(crl.shelf)
             if held is None or crl.age_key > held.age_key:
                 self.newest[crl.shelf] = crl
-        self._by_authority: defaultdict[AuthorityKey, list[Crl]] = defaultdict(list)
+        self._by_issuer: defaultdict[str, list[Crl]] = defaultdict(list)
         for crl in self.newest.values():
-            self._by_authority[crl.authority].append(crl)
+            self._by_issuer[crl.issuer].append(crl)
 
-    def covering(self, certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate) -> list[Crl]:
-        """The lists of ``issuer`` (its name and its key) whose scope holds ``certificate``."""
-        held = self._by_authority.get(authority_key(issuer), ())
-        return [crl for crl in held if crl.covers(certificate)]
+    def issued_by(self, issuer: str) -> list[Crl]:
+        """The newest lists of everybody who bears the name (``Name.hashable``), delta lists among them."""
+        return self._by_issuer.get(issuer, [])
+
+    def delta_for(self, crl: Crl) -> Crl | None:
+        """The newest delta list that continues a complete one; None when none does."""
+        # RFC 5280 §5.2.4 and §6.3.3 (c): same issuer, scope and key, a base that is not newer than the
+        # complete list, and a number that is.
+        fitting = [
+            delta
+            for delta in self._deltas.get((crl.authority, crl.covers.der, True), ())
+            if delta.aki == crl.aki and delta.base <= crl.number < delta.number
+        ]
+        return max(fitting, key=lambda delta: delta.age_key, default=None)
+
+    def all(self) -> list[Crl]:
+        """Every list held, older delta lists included."""
+        older = [
+            crl for deltas in self._deltas.values() for crl in deltas if crl is not self.newest[crl.shelf]
+        ]
+        return [*self.newest.values(), *older]
 
     def lists(self) -> list[Crl]:
-        """Every list held, by authority."""
-        return sorted(self.newest.values(), key=lambda crl: (crl.label, crl.scope))
+        """The newest list of each authority and scope, by authority."""
+        return sorted(self.newest.values(), key=lambda crl: (crl.label, crl.scope, crl.delta))
 
 
 def iso(ms: int) -> str:

@@ -32,11 +32,16 @@ def http_client(roots: Iterable[x509.Certificate] = (), *, timeout: float = 15.0
 
     :param timeout: seconds for each step of the exchange.
     """
-    context = (
-        ssl.create_default_context(cadata=_pem(roots)) if roots else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    )
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = tls_context(roots)
     return httpx.Client(verify=context, timeout=timeout, follow_redirects=False, trust_env=False)
+
+
+def tls_context(roots: Iterable[x509.Certificate] = ()) -> ssl.SSLContext:
+    """What a client that believes ``roots`` and nobody else shows and demands."""
+    text = _pem(roots)
+    context = ssl.create_default_context(cadata=text) if text else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def download(client: httpx.Client, url: str, *, limit: int) -> bytes:

@@ -56,6 +56,17 @@ class TrustError(PasserelleError):
         super().__init__("certs.trust", detail)
 
 
+class KeyRefused(PasserelleError):  # noqa: N818
+    """A private key, or a certificate of ours with it, that cannot be used; nothing was changed."""
+
+    code = 451
+    enhanced = "4.3.5"
+    fault: Fault = "config"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("certs.key", detail)
+
+
 class TlsUnavailable(PasserelleError):  # noqa: N818
     """This Python cannot give the operators' port what it needs (see :mod:`certs.tls`)."""
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from asn1crypto import cms
 
 from certs.errors import CertificateUnreadable, TrustError
+from certs.identity import DECODE_ERRORS
 
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 _CRL: Final = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.S)
@@ -40,8 +41,9 @@ def certificates_in(data: bytes) -> list[bytes]:
     # A SignedData begins with the OID pkcs7-signedData (RFC 2315 §9).
     if b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:24]:
         try:
-            return [c.public_bytes(Encoding.DER) for c in pkcs7.load_der_pkcs7_certificates(data)]
-        except ValueError as error:
+            held = cms.ContentInfo.load(data, strict=True)["content"]["certificates"]
+            return [choice.chosen.dump() for choice in held if choice.name == "certificate"]
+        except DECODE_ERRORS as error:
             raise CertificateUnreadable("the PKCS #7 bundle is malformed") from error
     return [data]
 

@@ -22,16 +22,32 @@ from certs.names import dn_string, values
 
 Kind = Literal["person", "organisation", "server", "other"]
 Category = Literal["prod", "test", "unknown"]
+#: What holds the private key (G01 without its test bit): a card, a server's module, a file.
+Bearer = Literal["card", "module", "software", ""]
+#: What a Struct_IdNat is made of; ``former`` are the internal numbers of the first structures registered.
+StructureForm = Literal["finess", "siren", "siret", "rpps_rank", "former", "technical", "other", ""]
 
 CATEGORY_OID: Final = "1.2.250.1.71.1.2.5"  # G01: OCTET STRING of one byte, high bit = test
 PRODUCT_OID: Final = "1.2.250.1.71.1.2.2"  # G02: INTEGER, 0 = CPS (former cards only)
+CARD_OID: Final = "1.2.250.1.71.1.2.3"  # PrintableString "issuer/number" (former cards only)
 PROFESSION_OID: Final = "1.2.250.1.71.1.2.7"  # G15: INTEGER
 SPECIALITY_OID: Final = "1.2.250.1.71.4.2.5"  # R01: SEQUENCE OF UTF8String
 
 # IdNat_PS: 8 + RPPS (11 digits), or 0 + ADELI (9, where 2A and 2B are départements).
 _ID_NAT: Final = re.compile(r"8[0-9]{11}|0[0-9][0-9AB][0-9]{7}")
-# Struct_IdNat: 1 + FINESS (9), 3 + SIRET (14), 4 + RPPS and rank, former internal forms.
-_STRUCT_ID: Final = re.compile(r"[1-9CR][0-9A-Z]{8,19}")
+# Struct_IdNat, in the order in which its forms are tried; a label ("CARDIOLOGIE") is none of them.
+_STRUCT_FORMS: Final[tuple[tuple[StructureForm, re.Pattern[str]], ...]] = (
+    ("former", re.compile(r"10B[0-9]{7}")),  # before FINESS: 0B is no département
+    ("finess", re.compile(r"1[0-9][0-9AB][0-9]{7}")),
+    ("siren", re.compile(r"2[0-9]{9}")),
+    ("siret", re.compile(r"3[0-9]{14}")),
+    ("rpps_rank", re.compile(r"4[0-9]{12,17}")),  # 4 + RPPS (11) + rank of the practice
+    ("technical", re.compile(r"[CR][0-9]{8,19}")),
+    ("other", re.compile(r"[1-9][0-9A-Z]{8,19}")),
+)
+# The card of a structure's employee names no person: structure, then the number in its register.
+_REGISTER: Final = re.compile(r"[0-9A-Z]{4,20}/[0-9A-Z]{1,20}")
+_BEARERS: Final[dict[int, Bearer]] = {0x00: "card", 0x02: "module", 0x03: "software"}
 
 # asn1crypto decodes lazily: what it meets in hostile bytes surfaces as any of these.
 DECODE_ERRORS: Final = (
@@ -71,6 +87,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     cn: str = ""
     title: str = ""
     product: str = ""
+    specialities: list[str] = []
+    register: str = ""  # "structure/number" of an employee's card (CPE, CPA)
+    card: str = ""  # "issuer/number" of the card, where the certificate tells it
+    bearer: Bearer = ""
 
 
 def unreadable_identity(der: bytes) -> Identity:
@@ -89,6 +109,9 @@ def load_certificate(der: bytes, *, whole: bool = False) -> x509.Certificate:
     """
     try:
         certificate = x509.Certificate.load(der, strict=True)
+        # asn1crypto would find it by dump(), which takes a length that ends with 0x80 for an indefinite one,
+        # encodes anew, and loses unused bits (NIST PKITS 4.3.6: a unique identifier).
+        certificate._sha256 = hashlib.sha256(der).digest()
         if whole:
             _ = certificate.native
         _ = certificate.critical_extensions
@@ -115,6 +138,11 @@ def identity_of(certificate: x509.Certificate, der: bytes) -> Identity:
         raise CertificateUnreadable(_detail(error)) from error
 
 
+def structure_form(struct_id: str) -> StructureForm:
+    """Which kind of identifier a Struct_IdNat is; "" for what is none."""
+    return next((form for form, shape in _STRUCT_FORMS if shape.fullmatch(struct_id)), "")
+
+
 def milliseconds(moment: datetime) -> int:
     """A moment as the store counts time."""
     return int(moment.timestamp()) * 1000
@@ -137,8 +165,10 @@ def _identity(certificate: x509.Certificate, der: bytes) -> Identity:
     emails += [mail for mail in values(subject, "emailAddress") if mail not in emails]
     kind = _kind(certificate, profession=profession, named=bool(surname or given), hosts=hosts)
     units = values(subject, "OU")
-    struct_id = next((unit for unit in units if _STRUCT_ID.fullmatch(unit)), "")
+    struct_id = next((unit for unit in units if structure_form(unit)), "")
     title = _last(values(subject, "title"))
+    category, bearer = _category(private.get(CATEGORY_OID))
+    specialities = _specialities(private.get(SPECIALITY_OID))
     if kind == "person":
         # The former PKI kept the profession's label in OU.
         title = title or next((unit for unit in units if unit != struct_id), "")
@@ -153,11 +183,11 @@ def _identity(certificate: x509.Certificate, der: bytes) -> Identity:
         serial=certificate.serial_number,
         id_nat=common if kind == "person" and len(commons) == 1 and _ID_NAT.fullmatch(common) else "",
         profession=profession,
-        speciality=_speciality(private.get(SPECIALITY_OID)),
+        speciality=specialities[0] if specialities else "",
         struct_id=struct_id,
         name=name,
         given=given,
-        category=_category(private.get(CATEGORY_OID)),
+        category=category,
         not_before=milliseconds(validity["not_before"].native),
         not_after=milliseconds(validity["not_after"].native),
         fingerprint=hashlib.sha256(der).hexdigest(),
@@ -166,6 +196,10 @@ def _identity(certificate: x509.Certificate, der: bytes) -> Identity:
         cn=common,
         title=title,
         product=_integer(private.get(PRODUCT_OID)),
+        specialities=specialities,
+        register=common if kind == "person" and _REGISTER.fullmatch(common) else "",
+        card=_card(private.get(CARD_OID)),
+        bearer=bearer,
     )
 
 
@@ -202,20 +236,29 @@ def _integer(der: bytes | None) -> str:
     return "" if der is None else str(core.Integer.load(der, strict=True).native)
 
 
-def _category(der: bytes | None) -> Category:
+def _category(der: bytes | None) -> tuple[Category, Bearer]:
     if der is None:
-        return "unknown"
+        return "unknown", ""
     octets = core.OctetString.load(der, strict=True).native
     if len(octets) != 1:
         raise ValueError("product category is not one byte")
-    return "test" if octets[0] & 0x80 else "prod"
+    return "test" if octets[0] & 0x80 else "prod", _BEARERS.get(octets[0] & 0x7F, "")
 
 
-def _speciality(der: bytes | None) -> str:
+def _specialities(der: bytes | None) -> list[str]:
+    if der is None:
+        return []
+    codes = core.SequenceOf.load(der, spec=core.UTF8String, strict=True).native
+    return [str(code) for code in codes]
+
+
+def _card(der: bytes | None) -> str:
     if der is None:
         return ""
-    codes = core.SequenceOf.load(der, spec=core.UTF8String, strict=True).native
-    return codes[0] if codes else ""
+    number = core.load(der, strict=True)
+    if not isinstance(number, core.AbstractString):
+        raise ValueError("card number is not a string")
+    return str(number.native).strip()
 
 
 def _alternative_names(certificate: x509.Certificate) -> tuple[list[str], list[str]]:

@@ -1,19 +1,21 @@
 """RFC 5280 §6 path validation by pyhanko-certvalidator, its refusals put in plain words.
 
 Revocation is not asked of pyhanko: it would verify every list again at each certificate (0.2 to
-1.3 s for 100 000 entries). :mod:`certs.trust` asks our index about the path found here.
+1.3 s for 100 000 entries). :mod:`certs.revocation` asks our index about the path found here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice, pairwise
 from typing import Any, Final, TypeVar
 
 import msgspec
-from asn1crypto import x509
+from asn1crypto import algos, keys, x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from pyhanko_certvalidator import CertificateValidator, PKIXValidationParams, ValidationContext
+from pyhanko_certvalidator import PKIXValidationParams, ValidationContext
+from pyhanko_certvalidator.authority import CertTrustAnchor
 from pyhanko_certvalidator.errors import (
     DisallowedAlgorithmError,
     ExpiredError,
@@ -24,17 +26,29 @@ from pyhanko_certvalidator.errors import (
     PathValidationError,
     ValidationError,
 )
-from pyhanko_certvalidator.registry import CertificateRegistry, SimpleTrustManager
+from pyhanko_certvalidator.path import ValidationPath
+from pyhanko_certvalidator.registry import CertificateRegistry, TrustManager
+from pyhanko_certvalidator.sig_validate import (
+    DEFAULT_VALIDATION_CONTEXT,
+    DefaultSignatureValidator,
+    SignatureValidationContext,
+)
+from pyhanko_certvalidator.validate import async_validate_path
 
+from certs.algorithms import Algorithms
 from certs.crl import iso
 from certs.identity import DECODE_ERRORS, milliseconds
-from certs.names import authority_label
+from certs.names import authority_label, compare_quickly, name_id
 from certs.verdict import Purpose
 
 T = TypeVar("T")
 
 # What a peer may send beside its leaf; IGC-Santé needs one.
 MAX_PRESENTED: Final = 8
+# Bounds on the search for a path, which a peer's certificates take part in.
+MAX_DEPTH: Final = 12
+MAX_PATHS: Final = 12
+MAX_STEPS: Final = 200
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -44,7 +58,7 @@ class Usage(msgspec.Struct, frozen=True):
     key: frozenset[str]
 
 
-USAGES: Final[dict[Purpose, Usage]] = {
+USAGES: Final[dict[Purpose, Usage]] = {  # "any" demands nothing
     "client": Usage("client_auth", frozenset({"digital_signature"})),
     "server": Usage("server_auth", frozenset({"digital_signature"})),
     # ORG SIGN carries both key usages, a person's signing certificate nonRepudiation alone.
@@ -62,56 +76,195 @@ class PathRefused(Exception):  # noqa: N818
 
 
 class Anchors:
-    """The roots in the shape pyhanko wants, and the intermediates known beforehand."""
+    """The roots and the intermediates known beforehand, found by name."""
 
     def __init__(self, roots: Sequence[x509.Certificate], intermediates: Sequence[x509.Certificate]) -> None:
         self.roots: Final = tuple(roots)
         self.intermediates: Final = tuple(intermediates)
-        # Given explicitly: None would mean the operating system's list.
-        self.trust: Final = SimpleTrustManager.build(trust_roots=list(roots))
-        self.labels: Final = frozenset(c.subject.hashable for c in (*roots, *intermediates))
+        self.anchors: Final = {root.sha256: CertTrustAnchor(root) for root in roots}
+        # The roots first: the shortest path is tried first.
+        self.by_name: Final = by_name((*roots, *(c for c in intermediates if c.sha256 not in self.anchors)))
+        self.verifier: Final = KnownSignatures((*roots, *intermediates))
 
 
-def build_path(
+class KnownSignatures(DefaultSignatureValidator):
+    """Checks signatures; those over the trust folder's certificates that hold are remembered."""
+
+    def __init__(self, certificates: Iterable[x509.Certificate]) -> None:
+        self._ours: Final = {c["signature_value"].native for c in certificates}
+        self._good: Final[set[tuple[bytes, bytes, bytes, bytes]]] = set()
+
+    def validate_signature(
+        self,
+        signature: bytes,
+        signed_data: bytes,
+        public_key_info: keys.PublicKeyInfo,
+        signature_algorithm: algos.SignedDigestAlgorithm,
+        context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
+    ) -> None:
+        """As pyhanko asks.
+
+        :raises InvalidSignature: it is not the key's.
+        """
+        given = (signature, signed_data, public_key_info, signature_algorithm, context)
+        if signature not in self._ours:
+            super().validate_signature(*given)
+            return
+        key = (signature, signed_data, public_key_info.dump(), signature_algorithm.dump())
+        if key not in self._good:
+            super().validate_signature(*given)
+            self._good.add(key)
+
+
+def by_name(certificates: Iterable[x509.Certificate]) -> dict[str, list[x509.Certificate]]:
+    """Certificates by their subject (``Name.hashable``)."""
+    found: dict[str, list[x509.Certificate]] = {}
+    for certificate in certificates:
+        found.setdefault(name_id(certificate.subject), []).append(certificate)
+    return found
+
+
+class Path(msgspec.Struct, frozen=True):
+    """A validated path, leaf first, root last, and the policies that hold through it."""
+
+    certificates: list[x509.Certificate]
+    policies: list[str]
+
+
+class PathRules(msgspec.Struct, frozen=True):
+    """What is demanded of a path beside its signatures and dates (RFC 5280 §6.1.1).
+
+    :param policies: acceptable certificate policies (OIDs); empty accepts any.
+    """
+
+    algorithms: Algorithms
+    policies: frozenset[str] = frozenset()
+    explicit: bool = False
+    inhibit_mapping: bool = False
+    inhibit_any: bool = False
+
+
+def candidates(
+    leaf: x509.Certificate, presented: Iterable[x509.Certificate], anchors: Anchors
+) -> Iterator[list[x509.Certificate]]:
+    """The chains of names and key identifiers from ``leaf`` to a root; nothing is verified yet.
+
+    Several when there are cross-certificates, renewed keys or namesakes; at most :data:`MAX_PATHS`. What the
+    trust folder holds is tried before what the peer presented.
+    """
+    offered = by_name(presented)
+    steps = 0
+
+    def climb(chain: list[x509.Certificate]) -> Iterator[list[x509.Certificate]]:
+        nonlocal steps
+        head = chain[-1]
+        if head.sha256 in anchors.anchors:
+            yield chain
+            return
+        if len(chain) >= MAX_DEPTH:
+            return
+        name = name_id(head.issuer)
+        for issuer in (*anchors.by_name.get(name, ()), *offered.get(name, ())):
+            steps += 1
+            if steps > MAX_STEPS:
+                return
+            wanted, offers = head.authority_key_identifier, issuer.key_identifier
+            if wanted and offers and wanted != offers:
+                continue
+            # No certificate twice, nor another one of the same name and key (RFC 4158 §5.2).
+            if any(
+                one.sha256 == issuer.sha256
+                or (one.public_key.dump() == issuer.public_key.dump() and name_id(one.subject) == name)
+                for one in chain
+            ):
+                continue
+            yield from climb([*chain, issuer])
+
+    yield from islice(climb([leaf]), MAX_PATHS)
+
+
+def valid_paths(
     leaf: x509.Certificate,
     presented: Iterable[x509.Certificate],
     anchors: Anchors,
     *,
     at: int,
-    policies: frozenset[str],
-) -> list[x509.Certificate]:
-    """The validated path, leaf first, root last.
+    rules: PathRules,
+) -> Iterator[Path]:
+    """Every validated path, one after the other: a bad candidate does not hide a good one.
 
     :param at: the moment to validate for (ms).
-    :param policies: acceptable certificate policies (OIDs); empty accepts any.
-    :raises PathRefused: no path holds.
+    :raises PathRefused: no path holds; why the first candidate does not.
     """
+    refused: PathRefused | None = None
+    found = False
+    for chain in candidates(leaf, presented, anchors):
+        try:
+            path = _validated(chain, anchors, at, rules)
+        except PathRefused as error:
+            refused = refused or error
+            continue
+        found = True
+        yield path
+    if not found:
+        raise refused or _nowhere(leaf, anchors)
+
+
+def _validated(chain: list[x509.Certificate], anchors: Anchors, at: int, rules: PathRules) -> Path:
+    leaf, root = chain[0], chain[-1]
+    below = chain[:-1]
+    for certificate, issuer in pairwise(chain):
+        compare_quickly(certificate.issuer, issuer.subject)
+    path = ValidationPath(anchors.anchors[root.sha256], below[:0:-1], below[0] if below else None)
     try:
-        moment = datetime.fromtimestamp(at / 1000, UTC)
         context = ValidationContext(
-            moment=moment,
+            moment=datetime.fromtimestamp(at / 1000, UTC),
             revocation_mode="none",
-            trust_manager=anchors.trust,
-            certificate_registry=CertificateRegistry.build([*anchors.intermediates, *presented]),
+            # Given, though unused: None would mean the operating system's list.
+            trust_manager=TrustManager(),
+            certificate_registry=_NO_CERTIFICATES,
+            algorithm_usage_policy=rules.algorithms,
+            signature_validator=anchors.verifier,
         )
         parameters = PKIXValidationParams(
-            user_initial_policy_set=policies or frozenset({"any_policy"}),
-            initial_explicit_policy=bool(policies),
+            user_initial_policy_set=rules.policies or frozenset({"any_policy"}),
+            initial_explicit_policy=rules.explicit or bool(rules.policies),
+            initial_policy_mapping_inhibit=rules.inhibit_mapping,
+            initial_any_policy_inhibit=rules.inhibit_any,
         )
-        validator = CertificateValidator(leaf, validation_context=context, pkix_params=parameters)
-        found = _finish(validator.async_validate_path())
-        path = list(found.iter_certs(include_root=True))[::-1]
+        _finish(async_validate_path(context, path, parameters))
+        qualified = path.qualified_policies() or ()
     except (ValidationError, PathError) as error:
         raise _explain(error, leaf, anchors) from error
-    except (*DECODE_ERRORS, InvalidSignature, UnsupportedAlgorithm, NotImplementedError) as error:
+    except (
+        *DECODE_ERRORS,
+        InvalidSignature,
+        UnsupportedAlgorithm,
+        AssertionError,
+        NotImplementedError,
+    ) as error:
         raise PathRefused("path", f"the certificate is malformed ({type(error).__name__})") from error
     # RFC 5280 leaves the anchor's dates to us: an expired root vouches for nobody.
-    validity = path[-1]["tbs_certificate"]["validity"]
+    validity = root["tbs_certificate"]["validity"]
     if not milliseconds(validity["not_before"].native) <= at <= milliseconds(validity["not_after"].native):
-        raise PathRefused(
-            "validity", f"the root {authority_label(path[-1].subject)} is not valid at this time"
-        )
-    return path
+        raise PathRefused("validity", f"the root {authority_label(root.subject)} is not valid at this time")
+    for certificate in chain:
+        if weak := rules.algorithms.weak_key(certificate.public_key):
+            which = "the certificate" if certificate is leaf else "an authority of the path"
+            raise PathRefused("path", f"{which} is not strong enough: {weak}")
+    return Path(chain, sorted({str(policy.user_domain_policy_id) for policy in qualified}))
+
+
+_NO_CERTIFICATES: Final = CertificateRegistry.build([])
+
+
+def _nowhere(leaf: x509.Certificate, anchors: Anchors) -> PathRefused:
+    issuer = authority_label(leaf.issuer)
+    if leaf.self_issued:
+        return PathRefused("path", "the certificate is self-signed and is not a trusted root")
+    if name_id(leaf.issuer) in anchors.by_name:
+        return PathRefused("path", f"its issuer bears the name {issuer} but not the trusted key")
+    return PathRefused("path", f"no path to a trusted root: its issuer {issuer} is not a trusted authority")
 
 
 def check_usage(leaf: x509.Certificate, purpose: Purpose) -> str:
@@ -120,12 +273,14 @@ def check_usage(leaf: x509.Certificate, purpose: Purpose) -> str:
     :returns: the usages found, for people.
     :raises PathRefused: the certificate was issued for something else.
     """
-    usage = USAGES[purpose]
-    keys = leaf.key_usage_value
-    allowed: set[str] = set() if keys is None else set(keys.native)
+    given = leaf.key_usage_value
+    allowed: set[str] = set() if given is None else set(given.native)
     extended_value = leaf.extended_key_usage_value
     extended: list[str] = [] if extended_value is None else list(extended_value.native)
     found = f"key usage {', '.join(sorted(allowed)) or 'none'}; extended {', '.join(extended) or 'none'}"
+    usage = USAGES.get(purpose)
+    if usage is None:
+        return found
     if leaf.ca:
         raise PathRefused("usage", "it is an authority's certificate, not a holder's")
     if usage.extended not in extended:
@@ -169,13 +324,7 @@ def _explain(error: Exception, leaf: x509.Certificate, anchors: Anchors) -> Path
     if isinstance(error, DisallowedAlgorithmError):
         return PathRefused("path", f"{which} is signed with an algorithm that is no longer accepted")
     if isinstance(error, PathBuildingError | InvalidCertificateError):
-        if leaf.self_issued:
-            return PathRefused("path", "the certificate is self-signed and is not a trusted root")
-        if leaf.issuer.hashable in anchors.labels:
-            return PathRefused("path", f"its issuer bears the name {issuer} but not the trusted key")
-        return PathRefused(
-            "path", f"no path to a trusted root: its issuer {issuer} is not a trusted authority"
-        )
+        return _nowhere(leaf, anchors)
     text = getattr(error, "failure_msg", "") or str(error)
     text = text.removeprefix("The path could not be validated because ").rstrip(".")
     text = text.replace("the end-entity certificate", "the certificate")

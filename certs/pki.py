@@ -3,7 +3,7 @@
 For the demo, for tests and for trying things out. It is kept in one folder and can be opened again to
 issue, revoke and publish::
 
-    trust/roots, trust/intermediates, trust/crls    what a TrustStore loads
+    trust/roots, trust/intermediates, trust/crls    what a TrustStore loads, with trust/trust.toml
     <name>.pem, <name>.key                          leaf and intermediate; private key
     authorities/                                    the authorities' keys, and what they revoked
 
@@ -32,6 +32,7 @@ from certs import pki_profiles as shape
 from certs.errors import TrustError
 from certs.files import certificates_in, write_atomically
 from certs.pki_profiles import Organisation, Person, PrivateKey, PublicKey, Server
+from certs.settings import FILE_NAME, trust_settings_text
 from store import now_ms
 
 KeyType = Literal["p256", "rsa2048"]
@@ -91,6 +92,9 @@ class DemoPki:
         pki = cls(folder, _State(now_ms() if now is None else now, key_type), {})
         for which in AUTHORITIES:
             pki._make_authority(which)
+        # Its certificates carry the test category, which production refuses; its places are nowhere.
+        text = trust_settings_text("demo", {"lists.fetch": False})
+        write_atomically(pki.trust / FILE_NAME, text.encode())
         pki.write_crls()
         return pki
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from certs.crl import Crl, iso
 from certs.files import certificates_in
-from certs.identity import Identity, identity
+from certs.identity import Identity, identity, structure_form
 from certs.names import authority_label
 from certs.pki import DemoPki
+from certs.refresh import Fetched
+from certs.scope import ALL_REASONS
 from certs.trust import TrustStore
 from certs.verdict import CertVerdict
 
@@ -32,8 +34,12 @@ def holder(who: Identity) -> dict[str, str]:
         "category": who.category,
         "IdNat_PS": who.id_nat,
         "profession": who.profession,
-        "speciality": who.speciality,
+        "speciality": ", ".join(who.specialities),
         "Struct_IdNat": who.struct_id,
+        "structure by": structure_form(who.struct_id),
+        "register": who.register,
+        "card": who.card,
+        "key on": who.bearer,
         "name": who.name,
         "given": who.given,
         "title": who.title,
@@ -64,12 +70,31 @@ def verdict_rows(verdict: CertVerdict) -> list[dict[str, str]]:
 
 def crl_row(crl: Crl) -> dict[str, str]:
     """One revocation list."""
+    detail = [f"number {crl.number}", f"{crl.revoked.total} revoked", f"{crl.scope} certificates"]
+    if crl.delta:
+        detail.insert(1, f"since number {crl.base}")
+    if crl.covers.reasons != ALL_REASONS:
+        detail.append(f"{len(crl.covers.reasons)} of {len(ALL_REASONS)} reasons")
+    if crl.covers.indirect:
+        detail.append("of other authorities too")
     return {
-        "what": "crl",
+        "what": "delta crl" if crl.delta else "crl",
         "name": crl.label,
-        "detail": f"number {crl.number}, {len(crl.revoked)} revoked, {crl.scope} certificates",
+        "detail": ", ".join(detail),
         "from": iso(crl.this_update),
         "until": iso(crl.next_update),
+    }
+
+
+def fetched_row(fetched: Fetched) -> dict[str, str]:
+    """What came of one place where a revocation list is said to be."""
+    return {
+        "place": fetched.url,
+        "outcome": fetched.outcome,
+        "detail": fetched.detail,
+        "authority": fetched.authority,
+        "number": str(fetched.number) if fetched.number >= 0 else "",
+        "until": iso(fetched.next_update) if fetched.next_update else "",
     }
 
 

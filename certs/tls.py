@@ -21,10 +21,10 @@ What was looked at and left:
 
 **Safety.** The pointer is read where CPython 3.11 to 3.13 keep it (first field after the object
 header) and believed only after its options and its verify mode, read through libssl, twice equal
-those Python reports. The library is found through ``_ssl`` itself, so it is the one in use. The
-first context made runs a handshake in memory with a self-signed client and refuses to go on when
-the outcome is not the wanted one (:class:`certs.TlsUnavailable`). Should the call ever have no
-effect, OpenSSL's own verification stands: the failure closes, never opens.
+those Python reports (:mod:`certs.libssl`). The first context made runs a handshake in memory with a
+self-signed client and refuses to go on when the outcome is not the wanted one
+(:class:`certs.TlsUnavailable`). Should the call ever have no effect, OpenSSL's own verification
+stands: the failure closes, never opens.
 
 The judgement is the caller's duty: a context from :func:`operators_context` or
 :func:`client_context` authenticates **nobody** by itself. Take :func:`peer_chain` after the
@@ -34,18 +34,17 @@ handshake, and ask :meth:`certs.TrustStore.check`.
 from __future__ import annotations
 
 import _ssl
-import ctypes
 import functools
-import platform
 import ssl
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from certs.errors import TlsUnavailable
+from certs.libssl import Callback, context_pointer, libssl
 from certs.selftest import self_signed_pem
+from certs.stapling import Staple, ask_for_status, send_status
 
 # Référentiel MSSanté #2 ECO.1.1.3: ECDHE with AES-GCM. ECDSA is there for the keys of test PKIs.
 # TLS 1.3 suites (all AEAD with ephemeral keys) are OpenSSL's own list.
@@ -54,18 +53,12 @@ CIPHERS: Final = (
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
 )
 
-_LAYOUT_KNOWN: Final = frozenset({(3, 11), (3, 12), (3, 13)})
-_POINTER: Final = ctypes.c_void_p
-_SSL_VERIFY_NONE: Final = 0
-_SSL_VERIFY_PEER: Final = 1
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-
 
 def _yes(_store_context: int, _argument: int) -> int:
     return 1
 
 
-_accept: Final = _Callback(_yes)  # kept for the life of the process: libssl holds its address
+_accept: Final = Callback(_yes)  # kept for the life of the process: libssl holds its address
 
 
 class PeerObject(ssl.SSLObject):
@@ -83,35 +76,50 @@ class PeerObject(ssl.SSLObject):
             return {}
 
 
-def operators_context(certificate: Path, key: Path) -> ssl.SSLContext:
+def operators_context(
+    certificate: Path, key: Path, staple: Staple | None = None, *, passphrase: bytes = b""
+) -> ssl.SSLContext:
     """Server side of the operators' port: a client certificate is requested, any is let through.
 
     :param certificate: PEM, leaf first then its intermediates.
+    :param staple: the answer about our certificate, sent to who asks for it.
+    :param passphrase: opens ``key``; needless for one in clear.
     :raises TlsUnavailable: this Python cannot do it (said once, at start).
     :raises OSError: the files cannot be read, or do not belong together (ssl.SSLError).
     """
     verify_self()
-    return _requesting_context(certificate, key)
-
-
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Server side where no client certificate is wanted (IMAP, webmail)."""
-    context = _base(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context = _requesting_context(certificate, key, passphrase)
+    if staple is not None:
+        send_status(context, staple)
     return context
 
 
-def client_context(certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
+def server_context(
+    certificate: Path, key: Path, staple: Staple | None = None, *, passphrase: bytes = b""
+) -> ssl.SSLContext:
+    """Server side where no client certificate is wanted (IMAP, webmail)."""
+    context = _base(ssl.PROTOCOL_TLS_SERVER)
+    # given always, empty or not: without one OpenSSL would ask at the terminal for a sealed key's
+    context.load_cert_chain(certificate, key, passphrase)
+    if staple is not None:
+        send_status(context, staple)
+    return context
+
+
+def client_context(
+    certificate: Path | None = None, key: Path | None = None, *, passphrase: bytes = b""
+) -> ssl.SSLContext:
     """Client side of a relay: presents our certificate, lets any server certificate through.
 
-    :func:`peer_chain` and the trust store judge the server after the handshake; matching the
-    host name is the caller's, against :attr:`certs.Identity.hosts`.
+    :func:`peer_chain`, :func:`certs.stapled_response` and the trust store judge the server after the
+    handshake; matching the host name is the caller's, against :attr:`certs.Identity.hosts`.
     """
     context = _base(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if certificate is not None:
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, passphrase)
+    ask_for_status(context)
     return context
 
 
@@ -152,57 +160,15 @@ def _base(protocol: int) -> ssl.SSLContext:
     return context
 
 
-def _requesting_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    context = server_context(certificate, key)
+def _requesting_context(certificate: Path, key: Path, passphrase: bytes = b"") -> ssl.SSLContext:
+    context = server_context(certificate, key, passphrase=passphrase)
     # Each session shows its certificate anew: a resumed one would show it without its chain.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
-    pointer = _checked_pointer(context)
+    pointer = context_pointer(context)
     context.verify_mode = ssl.CERT_OPTIONAL
-    _libssl().SSL_CTX_set_cert_verify_callback(pointer, _accept, None)
+    libssl().SSL_CTX_set_cert_verify_callback(pointer, _accept, None)
     return context
-
-
-@functools.cache
-def _libssl() -> ctypes.CDLL:
-    """The libssl that the ``_ssl`` module is linked with, reached through that module."""
-    try:
-        library = ctypes.CDLL(getattr(_ssl, "__file__", None))
-        library.SSL_CTX_get_options.argtypes = [ctypes.c_void_p]
-        library.SSL_CTX_get_options.restype = ctypes.c_uint64
-        library.SSL_CTX_get_verify_mode.argtypes = [ctypes.c_void_p]
-        library.SSL_CTX_get_verify_mode.restype = ctypes.c_int
-        library.SSL_CTX_set_cert_verify_callback.argtypes = [ctypes.c_void_p, _Callback, ctypes.c_void_p]
-        library.SSL_CTX_set_cert_verify_callback.restype = None
-    except (OSError, AttributeError) as error:
-        raise TlsUnavailable("this Python's ssl module does not show its libssl") from error
-    return library
-
-
-def _checked_pointer(context: ssl.SSLContext) -> int:
-    """The ``SSL_CTX *`` of a context, after cross-checks.
-
-    :raises TlsUnavailable: an unknown Python, or a pointer that does not behave as the context.
-    """
-    python = sys.version_info[:2]
-    if platform.python_implementation() != "CPython" or python not in _LAYOUT_KNOWN:
-        known = ", ".join(f"{a}.{b}" for a, b in sorted(_LAYOUT_KNOWN))
-        raise TlsUnavailable(
-            f"the operators' port needs CPython {known}; this is {platform.python_version()}"
-        )
-    library = _libssl()
-    address = id(context) + object.__basicsize__
-    pointer = _POINTER.from_address(address).value or 0
-    if not pointer or pointer % ctypes.alignment(ctypes.c_void_p):
-        raise TlsUnavailable("the TLS context is not laid out as expected")
-    asked = context.verify_mode
-    for mode, expected in ((ssl.CERT_OPTIONAL, _SSL_VERIFY_PEER), (ssl.CERT_NONE, _SSL_VERIFY_NONE)):
-        context.verify_mode = mode
-        same_options = library.SSL_CTX_get_options(pointer) == context.options & 0xFFFFFFFFFFFFFFFF
-        if not same_options or library.SSL_CTX_get_verify_mode(pointer) != expected:
-            raise TlsUnavailable("the TLS context is not laid out as expected")
-    context.verify_mode = asked
-    return pointer
 
 
 @functools.cache

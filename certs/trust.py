@@ -1,11 +1,9 @@
-"""May this certificate be believed? The trust folder, the checks in their order, the verdicts.
+"""May this certificate be believed? The trust folder, and the verdicts that follow from it.
 
-The folder holds ``roots/``, ``intermediates/`` and ``crls/``; files are PEM, DER or PKCS #7. Nothing
-outside it is ever trusted, nothing is fetched while a peer waits.
-
-Order of the checks: readable, path to a root (RFC 5280 §6: signatures, dates, constraints, policies),
-usage of the leaf, then revocation of every certificate below the root. Revocation is hard-fail: a
-certificate whose status no fresh list can tell is refused, with a temporary answer.
+The folder holds ``roots/``, ``intermediates/`` and ``crls/``; files are PEM, DER or PKCS #7; and
+``trust.toml``, what is demanded (:mod:`certs.settings`). Nothing outside it is ever trusted. The checks and
+their order: :mod:`certs.judgement`. Revocation is hard-fail: a certificate whose status no fresh list and no
+responder can tell is refused, with a temporary answer.
 """
 
 from __future__ import annotations
@@ -13,35 +11,33 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 from asn1crypto import x509
 
-from certs.crl import CLOCK_SKEW_MS, Authority, Crl, CrlIndex, iso
+from certs.algorithms import Algorithms
+from certs.crl import Authority, AuthorityKey, Crl, CrlIndex
 from certs.errors import CertificateUnreadable, CrlRefused, TrustError
 from certs.files import certificates_in, crls_in, read_folder, write_atomically
-from certs.identity import (
-    DECODE_ERRORS,
-    Identity,
-    identity_of,
-    load_certificate,
-    milliseconds,
-    unreadable_identity,
-)
-from certs.names import authority_label, dn_string
-from certs.path import MAX_PRESENTED, Anchors, PathRefused, build_path, check_usage
-from certs.verdict import CertVerdict, Check, Purpose, Rule
+from certs.identity import load_certificate
+from certs.judgement import Judgement, Outcome, Question
+from certs.path import Anchors
+from certs.revocation import Moment
+from certs.settings import TrustSettings, load_trust_settings
+from certs.status import Responders
+from certs.verdict import CertVerdict, Purpose
 from store import now_ms
 
 log = structlog.get_logger("certs")
 
 CACHE_SIZE: Final = 4096
-REFUSAL_MS: Final = 60_000
+# Responders asked at the same time for one chain, and how long they are waited for altogether.
+ASKED_AT_ONCE: Final = 4
+ASKED_S: Final = 20.0
 
 
 class Problem(Exception):  # noqa: N818
@@ -56,19 +52,37 @@ class Problem(Exception):  # noqa: N818
 class _Snapshot:
     """The folder as read at one moment. Never changed: a reload makes another and swaps."""
 
-    def __init__(self, folder: Path, previous: CrlIndex | None) -> None:
+    def __init__(self, folder: Path, settings: TrustSettings, previous: _Snapshot | None) -> None:
+        self.settings: Final = settings
+        self.algorithms: Final = Algorithms(settings.algorithms)
         self.problems: list[Problem] = []
         roots = self._certificates(folder / "roots")
         if not roots:
             raise TrustError(f"no usable root certificate in {folder / 'roots'}")
+        self._pinned(roots)
         intermediates = self._certificates(folder / "intermediates")
         self.anchors: Final = Anchors(roots, intermediates)
         self.known: Final = frozenset(c.sha256 for c in (*roots, *intermediates))
         self.authorities: Final = [Authority(c) for c in (*roots, *intermediates)]
-        self.crls: Final = CrlIndex(self._without_rollback(self._crls(folder / "crls", previous), previous))
+        signers: defaultdict[AuthorityKey, list[Authority]] = defaultdict(list)
+        for authority in self.authorities:
+            if authority.signs_crls:
+                signers[authority.key].append(authority)
+        self.signers: Final[Mapping[AuthorityKey, Sequence[Authority]]] = dict(signers)
+        held = None if previous is None else previous.crls
+        verified = [] if previous is None or previous.settings != settings else previous.crls.all()
+        self.crls: Final[CrlIndex] = CrlIndex(
+            self._without_rollback(self._crls(folder / "crls", verified), held)
+        )
         # asn1crypto fills its caches while it is read, and races with itself.
         self.lock: Final = threading.Lock()
         self.cache: Final[OrderedDict[bytes, CertVerdict]] = OrderedDict()
+
+    def _pinned(self, roots: list[x509.Certificate]) -> None:
+        wanted = self.settings.roots.sha256
+        for root in roots:
+            if wanted and root.sha256.hex() not in wanted:
+                raise TrustError(f"roots/ holds {root.sha256.hex()}, which roots.sha256 does not name")
 
     def _certificates(self, folder: Path) -> list[x509.Certificate]:
         found: list[x509.Certificate] = []
@@ -80,9 +94,8 @@ class _Snapshot:
                 raise TrustError(f"{folder.name}/{name}: {error.peer}") from error
         return found
 
-    def _crls(self, folder: Path, previous: CrlIndex | None) -> Iterable[Crl]:
+    def _crls(self, folder: Path, held: Iterable[Crl]) -> Iterable[Crl]:
         keys = {authority.key for authority in self.authorities}
-        held = [] if previous is None else previous.lists()
         verified = {crl.fingerprint: crl for crl in held if crl.authority in keys}
         for name, data in read_folder(folder):
             try:
@@ -92,7 +105,7 @@ class _Snapshot:
                 for der in ders:
                     # Verified once: the same bytes under the same authority stay verified.
                     known = verified.get(hashlib.sha256(der).hexdigest())
-                    yield known or Crl(der, self.authorities, name)
+                    yield known or Crl(der, self.authorities, name, algorithms=self.algorithms)
             except (CrlRefused, CertificateUnreadable) as error:
                 reason = error.detail if isinstance(error, CrlRefused) else error.peer
                 log.warning("crl_refused", file=name, reason=reason)
@@ -115,8 +128,8 @@ class _Snapshot:
 class TrustStore:
     """Judges certificates against one trust folder.
 
-    :param policies: acceptable certificate policy OIDs; empty accepts any.
-    :param staleness: how many seconds past its ``nextUpdate`` a list may still be believed.
+    :param settings: what is demanded; by default the folder's ``trust.toml``, read again at each reload.
+    :param responders: where the status of certificates is asked that the lists cannot tell.
     :param clock: gives the present in ms.
     """
 
@@ -124,32 +137,35 @@ class TrustStore:
         self,
         folder: Path,
         *,
-        policies: frozenset[str] = frozenset(),
-        staleness: int = 0,
+        settings: TrustSettings | None = None,
+        responders: Responders | None = None,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self.folder: Final = folder
-        self._policies: Final = policies
-        self._grace: Final = staleness * 1000
+        self.responders = responders
+        self._settings: Final = settings
         self._clock: Final = clock
-        self._snapshot = _Snapshot(folder, None)
+        self._snapshot = self._read(None)
 
     @classmethod
     def load(
         cls,
         folder: Path,
         *,
-        policies: frozenset[str] = frozenset(),
-        staleness: int = 0,
+        settings: TrustSettings | None = None,
+        responders: Responders | None = None,
         clock: Callable[[], int] = now_ms,
     ) -> TrustStore:
-        """Read ``folder``/{roots,intermediates,crls}. Blocking: tens of ms with big lists.
+        """Read ``folder``. Blocking: a tenth of a second for each 100 000 entries of lists.
 
         A revocation list that fails its checks is passed over and named in :attr:`problems`.
 
-        :raises TrustError: no root, or an authority's file that cannot be read.
+        :raises TrustError: no root, an authority's file that cannot be read, or settings that cannot be.
         """
-        return cls(folder, policies=policies, staleness=staleness, clock=clock)
+        return cls(folder, settings=settings, responders=responders, clock=clock)
+
+    def _read(self, previous: _Snapshot | None) -> _Snapshot:
+        return _Snapshot(self.folder, self._settings or load_trust_settings(self.folder), previous)
 
     def reload(self) -> None:
         """Read the folder again and swap at once; checks under way end with what they began with.
@@ -158,8 +174,13 @@ class TrustStore:
 
         :raises TrustError: as :meth:`load`; what was in use stays.
         """
-        self._snapshot = _Snapshot(self.folder, self._snapshot.crls)
+        self._snapshot = self._read(self._snapshot)
         log.info("trust_reloaded", crls=len(self.crls), refused=len(self.problems))
+
+    @property
+    def settings(self) -> TrustSettings:
+        """What is demanded, as last read."""
+        return self._snapshot.settings
 
     @property
     def problems(self) -> list[Problem]:
@@ -181,43 +202,79 @@ class TrustStore:
         """The intermediates known beforehand; trusted only through a root."""
         return list(self._snapshot.anchors.intermediates)
 
-    async def check(self, chain: Sequence[bytes], purpose: Purpose, at: int | None = None) -> CertVerdict:
+    async def check(
+        self, chain: Sequence[bytes], purpose: Purpose, at: int | None = None, stapled: bytes | None = None
+    ) -> CertVerdict:
         """Judge what a peer presented, off the event loop unless the verdict is known.
 
+        What neither the lists nor the answers held can tell is asked of the responders, once.
+
         :param chain: DER certificates, leaf first, then any intermediates in any order.
-        :param purpose: "client" or "server" (TLS), "sign" (S/MIME, whitelist).
+        :param purpose: "client" or "server" (TLS), "sign" (S/MIME, whitelist), "any" for the path alone.
         :param at: judge for this moment (ms), for instance when a message was received; a
-            certificate revoked later was still good. None means now.
+            certificate revoked later was still good. None means now. For the past nobody is asked.
+        :param stapled: the OCSP response that the peer sent along (RFC 6066 §8).
         :returns: never raises for what a peer sent.
         """
-        snapshot = self._snapshot
+        snapshot, responders = self._snapshot, self.responders
         key = _key(chain, purpose)
-        if at is None and (known := self._known(snapshot, key)) is not None:
+        if at is None and (known := self._known(snapshot, key)) is not None and (known.ok or not stapled):
             return known
-        return await asyncio.to_thread(self._judge, snapshot, key, chain, purpose, at)
+        outcome = await asyncio.to_thread(self._judge, snapshot, chain, purpose, at)
+        asked: dict[bytes, str] = {}
+        if stapled is not None and responders is not None and outcome.leaf is not None:
+            why = await asyncio.to_thread(responders.offer, stapled, *outcome.leaf)
+            asked = {outcome.leaf[0].sha256: why and f"the stapled response is refused: {why}"}
+            outcome = await asyncio.to_thread(self._judge, snapshot, chain, purpose, at, asked)
+        if outcome.asking and responders is not None:
+            for sha256, why in (await _ask(responders, outcome.asking)).items():
+                asked[sha256] = "; ".join(filter(None, (asked.get(sha256), why)))
+            outcome = await asyncio.to_thread(self._judge, snapshot, chain, purpose, at, asked)
+        return self._remember(snapshot, key, outcome.verdict, at)
 
     def check_sync(self, chain: Sequence[bytes], purpose: Purpose, at: int | None = None) -> CertVerdict:
-        """As :meth:`check`, for callers outside a loop (CLI, worker threads): up to 10 ms of CPU."""
-        return self._judge(self._snapshot, _key(chain, purpose), chain, purpose, at)
+        """As :meth:`check`, for callers outside a loop (CLI, worker threads): up to 10 ms of CPU.
+
+        Asks no responder; the answers that are held count.
+        """
+        snapshot, key = self._snapshot, _key(chain, purpose)
+        if at is None and (known := self._known(snapshot, key)) is not None:
+            return known
+        return self._remember(snapshot, key, self._judge(snapshot, chain, purpose, at).verdict, at)
+
+    def listed(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: int
+    ) -> Literal["good", "revoked", "unknown"]:
+        """What the lists alone say of a certificate at ``at`` (ms): for delegates of responders."""
+        snapshot = self._snapshot
+        with snapshot.lock:
+            return Judgement(snapshot, "any", Moment(at, at)).listed(certificate, issuer).state
 
     def _known(self, snapshot: _Snapshot, key: bytes) -> CertVerdict | None:
         verdict = snapshot.cache.get(key)
         return verdict if verdict is not None and self._clock() < verdict.valid_until else None
 
     def _judge(
-        self, snapshot: _Snapshot, key: bytes, chain: Sequence[bytes], purpose: Purpose, at: int | None
-    ) -> CertVerdict:
+        self,
+        snapshot: _Snapshot,
+        chain: Sequence[bytes],
+        purpose: Purpose,
+        at: int | None,
+        asked: Mapping[bytes, str] | None = None,
+    ) -> Outcome:
+        now = self._clock()
+        moment = Moment(now, now if at is None else at)
         with snapshot.lock:
-            if at is None and (known := self._known(snapshot, key)) is not None:
-                return known
-            now = self._clock()
-            verdict = _Judgement(snapshot, purpose, self._policies, self._grace, now, at).of(chain)
-            if at is None:
+            return Judgement(snapshot, purpose, moment, self.responders, asked).of(chain)
+
+    def _remember(self, snapshot: _Snapshot, key: bytes, verdict: CertVerdict, at: int | None) -> CertVerdict:
+        if at is None:
+            with snapshot.lock:
                 snapshot.cache[key] = verdict
                 snapshot.cache.move_to_end(key)
                 while len(snapshot.cache) > CACHE_SIZE:
                     snapshot.cache.popitem(last=False)
-            return verdict
+        return verdict
 
     def import_crl(self, data: bytes) -> Crl:
         """Verify a revocation list, put its file in the folder, and reload.
@@ -229,7 +286,7 @@ class TrustStore:
         ders = crls_in(data)
         if len(ders) != 1:
             raise CrlRefused("the file does not hold exactly one revocation list")
-        crl = Crl(ders[0], self._snapshot.authorities)
+        crl = Crl(ders[0], self._snapshot.authorities, algorithms=self._snapshot.algorithms)
         held = self._snapshot.crls.newest.get(crl.shelf)
         if held is not None and held.fingerprint == crl.fingerprint:
             return held
@@ -242,10 +299,32 @@ class TrustStore:
         return crl
 
 
+async def _ask(responders: Responders, questions: Sequence[Question]) -> dict[bytes, str]:
+    """Ask about each certificate, some at a time; why there is no answer, by the certificate's sha256."""
+    turn = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    async def one(certificate: x509.Certificate, issuer: x509.Certificate) -> str:
+        async with turn:
+            return await responders.ask(certificate, issuer)
+
+    tasks = {
+        certificate.sha256: asyncio.create_task(one(certificate, issuer)) for certificate, issuer in questions
+    }
+    try:
+        await asyncio.wait(tasks.values(), timeout=ASKED_S)
+        return {
+            sha256: task.result() if task.done() else f"no responder answered within {ASKED_S:.0f} s"
+            for sha256, task in tasks.items()
+        }
+    finally:
+        for task in tasks.values():
+            task.cancel()
+
+
 def _file_name(crl: Crl) -> str:
-    shelf = hashlib.sha256(repr((crl.authority, crl.scope, sorted(crl.points))).encode()).hexdigest()[:8]
+    shelf = hashlib.sha256(repr(crl.shelf).encode()).hexdigest()[:8]
     slug = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in crl.label).lower().split())
-    return f"{slug[:60]}-{shelf}.crl"
+    return f"{slug[:60]}-{'delta-' if crl.delta else ''}{shelf}.crl"
 
 
 def _key(chain: Sequence[bytes], purpose: Purpose) -> bytes:
@@ -254,131 +333,3 @@ def _key(chain: Sequence[bytes], purpose: Purpose) -> bytes:
         digest.update(len(der).to_bytes(8, "big"))
         digest.update(der)
     return digest.digest()
-
-
-class _Judgement:
-    """The checks of one chain, in order; what each found is kept for `certs check`."""
-
-    def __init__(
-        self,
-        snapshot: _Snapshot,
-        purpose: Purpose,
-        policies: frozenset[str],
-        grace: int,
-        now: int,
-        at: int | None,
-    ) -> None:
-        self.snapshot, self.purpose, self.policies, self.grace = snapshot, purpose, policies, grace
-        self.now, self.at = now, now if at is None else at
-        self.historic = at is not None
-        self.checks: list[Check] = []
-        self.path: list[str] = []
-        self.identity: Identity = unreadable_identity(b"")
-        self.until = 0
-        self.revoked_at = 0
-
-    def of(self, chain: Sequence[bytes]) -> CertVerdict:
-        if not chain:
-            return self._refuse("sender.certificate", "readable", "no certificate was presented")
-        self.identity = unreadable_identity(chain[0])
-        try:
-            leaf = load_certificate(chain[0])
-            self.identity = identity_of(leaf, chain[0])
-        except CertificateUnreadable as error:
-            return self._refuse("sender.certificate", "readable", error.peer)
-        self.path = [self.identity.subject_dn]
-        self.checks.append(Check("readable", True, f"{self.identity.kind}, {self.identity.category}"))
-        try:
-            path = build_path(
-                leaf,
-                self._presented(chain[1:]),
-                self.snapshot.anchors,
-                at=self.at,
-                policies=self.policies,
-            )
-            self.path = [dn_string(certificate.subject) for certificate in path]
-            root = authority_label(path[-1].subject)
-            self.checks.append(Check("path", True, f"{len(path)} certificates to {root}"))
-            self.checks.append(Check("usage", True, check_usage(leaf, self.purpose)))
-        except PathRefused as refused:
-            return self._refuse("sender.certificate", refused.check, refused.reason)
-        except DECODE_ERRORS as error:
-            reason = f"a certificate of the path is malformed ({type(error).__name__})"
-            return self._refuse("sender.certificate", "path", reason)
-        ends = [milliseconds(c["tbs_certificate"]["validity"]["not_after"].native) for c in path]
-        self.until = min(ends)
-        self.checks.append(Check("validity", True, f"until {iso(self.until)}"))
-        return self._revocation(path)
-
-    def _presented(self, ders: Sequence[bytes]) -> list[x509.Certificate]:
-        """Intermediates that came with the leaf, but for those we have; unreadable ones help nobody."""
-        found: list[x509.Certificate] = []
-        for der in ders[:MAX_PRESENTED]:
-            if hashlib.sha256(der).digest() in self.snapshot.known:
-                continue
-            try:
-                found.append(load_certificate(der))
-            except CertificateUnreadable:
-                continue
-        return found
-
-    def _revocation(self, path: list[x509.Certificate]) -> CertVerdict:
-        unknown = ""
-        for certificate, issuer in pairwise(path):
-            leaf = certificate is path[0]
-            what = "the certificate" if leaf else f"the authority {authority_label(certificate.subject)}"
-            covering = self.snapshot.crls.covering(certificate, issuer)
-            for crl in covering:
-                entry = crl.revoked.get(certificate.serial_number)
-                # A list too old to accept by is still good enough to refuse by.
-                if entry is not None and not (self.historic and entry.at > self.at):
-                    self.revoked_at = entry.at
-                    reason = f"{what} was revoked on {iso(entry.at)} ({entry.reason})"
-                    return self._refuse("sender.revoked", "revocation", reason)
-            fresh = [crl for crl in covering if self._fresh(crl)]
-            if fresh:
-                ends = max(crl.next_update for crl in fresh) + self.grace
-                self.until = min(self.until, ends)
-                self.checks.append(
-                    Check(
-                        "revocation",
-                        True,
-                        f"{what} is not on the list of {fresh[0].label}, good to {iso(ends)}",
-                    )
-                )
-                continue
-            issuer_name = authority_label(issuer.subject)
-            why = f"there is no revocation list of {issuer_name}"
-            if covering:
-                latest = max(covering, key=lambda crl: crl.next_update)
-                why = f"the revocation list of {issuer_name} ended on {iso(latest.next_update)}"
-                if latest.next_update + self.grace >= self.at:
-                    why = f"the revocation list of {issuer_name} begins on {iso(latest.this_update)}"
-            unknown = unknown or f"the status of {what} is unknown: {why}"
-            self.checks.append(Check("revocation", False, f"{what}: {why}"))
-        if unknown:
-            return self._verdict("sender.revocation_unknown", unknown)
-        return self._verdict("", "")
-
-    def _fresh(self, crl: Crl) -> bool:
-        # RFC 5280 §6.3.3 (a): the moment lies between thisUpdate and nextUpdate. For a moment past,
-        # a list issued since then tells more, not less.
-        begun = crl.this_update <= max(self.at, self.now) + CLOCK_SKEW_MS
-        return begun and self.at <= crl.next_update + self.grace
-
-    def _refuse(self, rule: Rule, check: str, reason: str) -> CertVerdict:
-        self.checks.append(Check(check, False, reason))
-        return self._verdict(rule, reason)
-
-    def _verdict(self, rule: Rule, reason: str) -> CertVerdict:
-        return CertVerdict(
-            ok=not rule,
-            rule=rule,
-            reason=reason[:1].upper() + reason[1:],
-            identity=self.identity,
-            purpose=self.purpose,
-            path=self.path,
-            valid_until=self.now + REFUSAL_MS if rule else self.until,
-            checks=self.checks,
-            revoked_at=self.revoked_at,
-        )

@@ -10,7 +10,7 @@ from certs.errors import CertificateRefused
 from certs.identity import Identity
 
 Rule = Literal["", "sender.certificate", "sender.revoked", "sender.revocation_unknown"]
-Purpose = Literal["client", "server", "sign"]
+Purpose = Literal["client", "server", "sign", "any"]
 
 
 class Check(msgspec.Struct, frozen=True):

@@ -10,8 +10,11 @@ import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
+import annuaire
+from annuaire.demo import write_activities, write_mssante
 from certs import DemoPki, demo_pki
 from commands.certs import app
+from store import Store
 
 
 @pytest.fixture
@@ -76,8 +79,39 @@ def test_address_asks_the_directory_of_the_home(home: Path) -> None:
     assert json.loads(output)[-1] == {
         "step": "address",
         "result": "REFUSED",
-        "detail": "a@x.mssante.fr: whitelist no, annuaire no",
+        "detail": "a@x.mssante.fr: not_listed",
     }
+
+
+def test_address_tells_the_holder_check_by_check(home: Path, tmp_path: Path) -> None:
+    (home / "passerelle.toml").write_text(
+        '[gateway]\nhostname = "mx.exemple.mssante.fr"\nhosted_domains = ["exemple.mssante.fr"]\n'
+    )
+    doctor = {"national": "899900000101", "family": "EXEMPLE", "given": "CAMILLE", "profession": "10"}
+    box = doctor | {"kind": "PER", "address": "camille@exemple.mssante.fr"}
+    other = doctor | {"national": "899900000127"}
+    certificate = home.parent / "pki" / "doctor.pem"
+
+    def check(address: str = "camille@exemple.mssante.fr") -> tuple[int, dict[str, tuple[str, str]]]:
+        status, output = _run("check", certificate, "--home", home, "--address", address, "--json")
+        rows = {row["step"]: (row["result"], row["detail"]) for row in json.loads(output)}
+        return status, rows
+
+    with Store.open(home) as store:
+        annuaire.import_extraction(store, write_mssante(tmp_path / "m.txt", [box]))
+        annuaire.import_extraction(store, write_activities(tmp_path / "a.txt", [doctor, other]))
+    status, rows = check()
+    assert status == 0
+    assert [rows[f"holder.{name}"][0] for name in ("active", "profession", "card", "address")] == ["ok"] * 4
+    assert rows["whitelist"][0] == "no"
+    status, rows = check("autre@exemple.mssante.fr")
+    assert (status, rows["address"]) == (1, ("REFUSED", "autre@exemple.mssante.fr: unlisted_box"))
+    with Store.open(home) as store:
+        annuaire.import_extraction(store, write_activities(tmp_path / "a.txt", [other]))
+    status, rows = check()
+    assert (status, rows["holder.active"][0]) == (1, "REFUSED")
+    assert "struck off" in rows["holder.active"][1]
+    assert rows["address"][1].endswith("struck_off")
 
 
 def test_list_and_import(home: Path) -> None:

@@ -7,13 +7,23 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import x509 as asn1
+from certs_fixtures import NOW
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs import CertificateUnreadable, DemoPki, certificates_in, dn_string, identity
+from certs import (
+    CertificateUnreadable,
+    DemoPki,
+    certificates_in,
+    demo_pki,
+    dn_string,
+    identity,
+    structure_form,
+)
 from certs import pki_profiles as shape
+from certs.identity import CARD_OID, CATEGORY_OID, PRODUCT_OID, SPECIALITY_OID
 from certs.names import escape
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "mssante" / "certs"
@@ -40,7 +50,45 @@ def test_person_of_the_former_pki_with_teletex_and_unsorted_set() -> None:
     who = identity(_real("TEST_gipcps_classe1_CPS_medecin_2016.der"))
     assert (who.kind, who.id_nat, who.profession, who.speciality) == ("person", "899900038839", "10", "SM26")
     assert (who.name, who.given, who.title) == ("TRAL", "ADEMIS", "Médecin")
-    assert (who.category, who.product) == ("test", "0")
+    assert (who.category, who.product, who.bearer) == ("test", "0", "card")
+    assert (who.card, who.specialities) == ("8025000001/2500577253", ["SM26"])
+    assert (who.struct_id, who.register) == ("", "")
+
+
+@real
+def test_organisation_that_signs_from_before_2019() -> None:
+    who = identity(_real("TEST_igcsante_ORG_SIGN_2017.der"))
+    assert (who.kind, who.struct_id, who.id_nat) == ("organisation", "339172288100052", "")
+    assert (who.category, who.bearer, who.card) == ("test", "software", "")
+
+
+@real
+def test_every_published_certificate_is_decoded() -> None:
+    files = [file for file in REAL.iterdir() if file.suffix in (".der", ".pem")]
+    kinds = [identity(der).kind for file in files for der in certificates_in(file.read_bytes())]
+    assert sorted(kinds) == ["organisation"] * 3 + ["other"] * 2 + ["person"] * 2
+
+
+@pytest.mark.parametrize(
+    ("struct_id", "form"),
+    [
+        ("1690000007", "finess"),
+        ("12A0000007", "finess"),
+        ("2347976684", "siren"),
+        ("347976684200724", "siret"),
+        ("499900063480001", "rpps_rank"),
+        ("10B0127189", "former"),
+        ("R10100000123456", "technical"),
+        ("C010000000123456", "technical"),
+        ("590000000012", "other"),
+        ("CARDIOLOGIE", ""),
+        ("0002 187512751", ""),
+        ("Médecin", ""),
+        ("", ""),
+    ],
+)
+def test_forms_of_structure_identifiers(struct_id: str, form: str) -> None:
+    assert structure_form(struct_id) == form
 
 
 @real
@@ -107,18 +155,58 @@ def test_card_of_an_establishment_uses_o_and_cn(pki: DemoPki) -> None:
     who = identity(pki.issue("cpe", name, [], authority="personnes").der)
     assert (who.kind, who.name, who.given) == ("person", "HOPITAL EXEMPLE", "1690000007/0042")
     assert (who.struct_id, who.id_nat) == ("1690000007", "")
+    assert who.register == "1690000007/0042"
+
+
+def _private(oid: str, der: bytes) -> tuple[x509.ExtensionType, bool]:
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), der), False
+
+
+def test_card_number_and_several_specialities(pki: DemoPki) -> None:
+    holder = shape.Person(name="x", id_nat="899900000101", sn="EXEMPLE", gn="Camille")
+    codes = b"".join(_tlv(0x0C, code) for code in (b"SM26", b"SM54"))
+    extensions = [
+        _private(CARD_OID, _tlv(0x13, b"8025000001/2500000017")),
+        _private(CATEGORY_OID, b"\x04\x01\x00"),
+        _private(SPECIALITY_OID, _tlv(0x30, codes)),
+    ]
+    issued = pki.issue("card", shape.person_name(holder), extensions, authority="personnes")
+    who = identity(issued.der)
+    assert (who.card, who.category, who.bearer) == ("8025000001/2500000017", "prod", "card")
+    assert (who.speciality, who.specialities) == ("SM26", ["SM26", "SM54"])
+
+
+@pytest.mark.parametrize(
+    ("oid", "der"),
+    [
+        (CARD_OID, b"\x02\x01\x07"),
+        (CARD_OID, b"\x13\x05abc"),
+        (CATEGORY_OID, b"\x04\x02\x00\x03"),
+        (SPECIALITY_OID, b"\x30\x03\x0c\x01\xff"),
+    ],
+)
+def test_extensions_of_another_type_make_the_certificate_unreadable(
+    pki: DemoPki, oid: str, der: bytes
+) -> None:
+    holder = shape.Person(name="x", id_nat="899900000101", sn="EXEMPLE", gn="Camille")
+    issued = pki.issue("odd", shape.person_name(holder), [_private(oid, der)], authority="personnes")
+    with pytest.raises(CertificateUnreadable):
+        identity(issued.der)
 
 
 def test_unsorted_set_and_teletex_without_the_real_certificate(chain: Callable[[str], list[bytes]]) -> None:
-    der = chain("doctor")[0]
+    who = identity(_as_the_former_pki_wrote_it(chain("doctor")[0]))
+    assert (who.id_nat, who.name, who.given, who.title) == ("899900000101", "EXEMPLE", "Camille", "Médecin")
+
+
+def _as_the_former_pki_wrote_it(der: bytes) -> bytes:
     rdns = asn1.Certificate.load(der).subject.chosen
     members = [pair.dump() for pair in rdns[2]]
     title = _tlv(0x30, b"\x06\x03\x55\x04\x0c" + _tlv(0x14, "Médecin".encode("latin-1")))  # T61String
     former = _tlv(0x30, rdns[0].dump() + _tlv(0x31, title) + _tlv(0x31, b"".join(reversed(members))))
     present = _tlv(0x30, b"".join(rdn.dump() for rdn in rdns))
     assert der.count(present) == 1
-    who = identity(_relength(der.replace(present, former), len(former) - len(present)))
-    assert (who.id_nat, who.name, who.given, who.title) == ("899900000101", "EXEMPLE", "Camille", "Médecin")
+    return _relength(der.replace(present, former), len(former) - len(present))
 
 
 def _relength(der: bytes, change: int) -> bytes:
@@ -171,6 +259,36 @@ def test_truncated_and_followed(chain: Callable[[str], list[bytes]]) -> None:
 def test_random_bytes_are_refused_cleanly(data: bytes) -> None:
     with pytest.raises(CertificateUnreadable):
         identity(data)
+
+
+@pytest.fixture(scope="module")
+def former(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A certificate with every private extension and, in the subject, TeletexString and an unsorted SET."""
+    pki = demo_pki(tmp_path_factory.mktemp("former") / "pki", now=NOW)
+    holder = shape.Person(name="x", id_nat="899900000101", sn="EXEMPLE", gn="Camille", speciality="SM26")
+    extensions = [
+        _private(CARD_OID, _tlv(0x13, b"8025000001/2500000017")),
+        _private(CATEGORY_OID, b"\x04\x01\x80"),
+        _private(PRODUCT_OID, b"\x02\x01\x00"),
+        *shape.profession(holder),
+    ]
+    der = pki.issue("former", shape.person_name(holder), extensions, authority="personnes").der
+    return _as_the_former_pki_wrote_it(der)
+
+
+@given(st.data())
+def test_damaged_former_certificates_never_crash(former: bytes, data: st.DataObject) -> None:
+    assert identity(former).title == "Médecin"
+    der = bytearray(former)
+    subject = former.index(b"899900000101")  # most damage where the former PKI was odd
+    places = st.one_of(st.integers(0, len(der) - 1), st.integers(subject - 80, subject + 40))
+    for _ in range(data.draw(st.integers(1, 4))):
+        der[data.draw(places)] = data.draw(st.integers(0, 255))
+    try:
+        who = identity(bytes(der))
+    except CertificateUnreadable:
+        return
+    assert len(who.fingerprint) == 64
 
 
 @given(st.data())

@@ -22,6 +22,7 @@ from certs import (
     TlsUnavailable,
     TrustStore,
     client_context,
+    libssl,
     operators_context,
     peer_chain,
     server_context,
@@ -223,7 +224,7 @@ def test_self_test_passes_here() -> None:
 
 
 def test_unknown_python_is_refused_aloud(monkeypatch: pytest.MonkeyPatch, shared: DemoPki) -> None:
-    monkeypatch.setattr(tls, "_LAYOUT_KNOWN", frozenset({(3, 99)}))
+    monkeypatch.setattr(libssl, "LAYOUT_KNOWN", frozenset({(3, 99)}))
     with pytest.raises(TlsUnavailable, match=r"needs CPython 3\.99"):
         tls._requesting_context(*shared.paths("gateway"))
 
@@ -238,11 +239,11 @@ def test_pointer_of_another_context_is_not_believed(monkeypatch: pytest.MonkeyPa
         def from_address(_: int) -> Any:
             return ctypes.c_void_p.from_address(id(other) + object.__basicsize__)
 
-    monkeypatch.setattr(tls, "_POINTER", Elsewhere)
+    monkeypatch.setattr(libssl, "POINTER", Elsewhere)
     with pytest.raises(TlsUnavailable, match="not laid out as expected"):
-        tls._checked_pointer(asked)
+        libssl.context_pointer(asked)
     monkeypatch.undo()
-    assert tls._checked_pointer(asked)
+    assert libssl.context_pointer(asked)
 
 
 def test_if_the_call_had_no_effect_the_self_test_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from certs_fixtures import NOW, Load
+from certs_fixtures import NOW, Load, demanding
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -180,7 +180,7 @@ def test_usage_extensions_are_required(pki: DemoPki, load: Load) -> None:
 
 
 def test_policies(pki: DemoPki, load: Load) -> None:
-    wanted = load(pki, policies=frozenset({shape.POLICY}))
+    wanted = load(pki, settings=demanding(policies={"accepted": [shape.POLICY]}))
     assert wanted.check_sync(pki.issued("hospital").chain, "client").ok
     name = shape.organisation_name(cn="p.test", ou="1690000007", o="X", st="Y")
     extensions = [shape.key_usage(signature=True), shape.extended(shape.CLIENT)]
@@ -217,9 +217,15 @@ def test_stale_list_and_grace(shared: DemoPki, load: Load, chain: Chain) -> None
     stale = load(shared, at=end + 1).check_sync(chain("hospital"), "client")
     assert stale.rule == "sender.revocation_unknown"
     assert "ended on 2026-09-28T14:13:20Z" in stale.reason
-    graced = load(shared, at=end + 1, staleness=3600).check_sync(chain("hospital"), "client")
+    graced = load(shared, at=end + 1, settings=demanding(revocation={"staleness_s": 3600})).check_sync(
+        chain("hospital"), "client"
+    )
     assert (graced.ok, graced.valid_until) == (True, end + 3_600_000)
-    assert not load(shared, at=end + 3_600_001, staleness=3600).check_sync(chain("hospital"), "client").ok
+    assert (
+        not load(shared, at=end + 3_600_001, settings=demanding(revocation={"staleness_s": 3600}))
+        .check_sync(chain("hospital"), "client")
+        .ok
+    )
 
 
 def test_a_stale_list_still_refuses_the_revoked(shared: DemoPki, load: Load, chain: Chain) -> None:
