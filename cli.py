@@ -18,6 +18,7 @@ app = typer.Typer(
 for verb in (
     gateway.init,
     gateway.serve,
+    gateway.reload,
     gateway.doctor,
     gateway.demo,
     gateway.explain,

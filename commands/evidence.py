@@ -52,15 +52,31 @@ def export(home: Home = DEFAULT_HOME) -> None:
 def receipt(
     number: Annotated[int, typer.Argument(help="The record's number.")], home: Home = DEFAULT_HOME
 ) -> None:
-    """Print one record as a receipt that can be checked elsewhere with evidence.pub."""
+    """Print one record as a receipt that can be checked elsewhere with evidence.pub.
+
+    Where a signing certificate is configured, "cms" is the same receipt signed with it: base64 of what
+    `openssl cms -verify -inform DER` reads.
+    """
+    import base64
+    from json import dumps
+
     import evidence as room
-    from store import NotFoundError
+    from certs import sign_cms
+    from commands.common import settings
+    from gateway.keyring import signer
+    from store import NotFoundError, now_ms
 
     with open_store(home) as store:
         link = store.read(room.by_number, number)
     if link is None:
         fail(NotFoundError("evidence.record", f"there is no record {number}"))
-    show(room.receipt(link), True)
+    told = room.receipt(link)
+    ours = signer(home, settings(home))
+    if ours is not None:
+        told["cms"] = base64.b64encode(
+            sign_cms(dumps(told, sort_keys=True).encode(), ours, now_ms(), detached=False)
+        ).decode()
+    show(told, True)
 
 
 @reported

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands.common import DEFAULT_HOME, Home, Json, fail, open_store, reported, settings, show
+from commands.common import DEFAULT_HOME, Home, Json, fail, moment, open_store, reported, settings, show
 
 
 @reported
@@ -66,6 +66,25 @@ def serve(
 
 
 @reported
+def reload(home: Home = DEFAULT_HOME) -> None:
+    """Have a running gateway read its certificates, keys and trust again (SIGHUP does the same).
+
+    No session is lost. What cannot be used is named here and left out there: what was in use stays.
+    """
+    from certs import TrustStore
+    from gateway.keyring import keystore
+    from gateway.supervisor import ask_to_reload
+
+    keys = keystore(home, settings(home))
+    keys.activate_due()
+    for role in keys.slots:
+        pair = keys.current(role)
+        typer.echo(f"{role}: serial {pair.identity.serial:x}, until {moment(pair.identity.not_after)}")
+    TrustStore.load(home / "trust")
+    ask_to_reload(home)
+
+
+@reported
 def doctor(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """Check settings, certificates, revocation lists, directory and evidence; says what to mend."""
     from gateway.doctor import examine
@@ -94,7 +113,7 @@ def demo(
 def explain(
     sender: Annotated[str, typer.Option("--from", help="The sender's address.")],
     recipient: Annotated[str, typer.Option("--to", help="The recipient's address.")],
-    at: Annotated[str, typer.Option(help="As correspondence stood then, ISO 8601.")] = "",
+    at: Annotated[str, typer.Option(help="As correspondence and annuaire stood then, ISO 8601.")] = "",
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:

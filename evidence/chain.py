@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from sqlalchemy import Connection, func, insert, or_, select, text
 
 from evidence.tables import evidence
-from store import Prepared, StoreError, Tx, write_private
+from store import Prepared, StoreError, Tx, key_file_passphrase, write_private
 
 Event = Literal[
     "accepted",  # taken over from the sender for this recipient
@@ -37,6 +37,7 @@ Event = Literal[
     "receipt",  # a receipt was sent
 ]
 ENDS: Final = frozenset({"delivered", "duplicate", "relayed", "refused", "failed"})
+_SEALED: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _GENESIS: Final = bytes(32)
 _LOCK: Final = 7_421_001  # PostgreSQL advisory lock: one writer at the end of the chain
 
@@ -90,6 +91,8 @@ class Report(msgspec.Struct, kw_only=True):
 def create_key(home: Path) -> None:
     """Make ``evidence.key`` (PKCS#8 PEM, mode 0600) and ``evidence.pub`` where they are missing.
 
+    The key is sealed when the home has its ``master.key``.
+
     :raises StoreError: the private key is lost while ``evidence.pub`` is there: another key would make the
         records signed before look forged.
     """
@@ -99,14 +102,12 @@ def create_key(home: Path) -> None:
             raise StoreError(
                 "evidence.key", "evidence.key is missing: put it back from the backup", fault="config"
             )
-        pem = Ed25519PrivateKey.generate().private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        write_private(path, pem)
+        write_private(path, _encoded(home, Ed25519PrivateKey.generate()))
     if not public.exists():
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
-        encoded = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        encoded = (
+            _opened(home)
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
         public.write_bytes(encoded)
 
@@ -114,7 +115,49 @@ def create_key(home: Path) -> None:
 @lru_cache(maxsize=8)
 def _private_key(home: Path) -> Ed25519PrivateKey:
     create_key(home)
-    key = serialization.load_pem_private_key((home / "evidence.key").read_bytes(), None)
+    return _opened(home)
+
+
+def key_is_sealed(home: Path) -> bool:
+    """Whether ``evidence.key`` is encrypted; True when there is none."""
+    path = home / "evidence.key"
+    return not path.exists() or _SEALED in path.read_bytes()
+
+
+def seal_key(home: Path) -> list[Path]:
+    """Encrypt ``evidence.key`` under the home's master key; the file, or nothing when it was already.
+
+    :raises StoreError: the key, or the master key, cannot be read.
+    """
+    path = home / "evidence.key"
+    if key_is_sealed(home):
+        return []
+    draft = home / "evidence.key.new"
+    draft.unlink(missing_ok=True)
+    write_private(draft, _encoded(home, _opened(home), must_seal=True))
+    draft.replace(path)
+    return [path]
+
+
+def _encoded(home: Path, key: Ed25519PrivateKey, *, must_seal: bool = False) -> bytes:
+    scheme: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if must_seal or (home / "master.key").exists():
+        scheme = serialization.BestAvailableEncryption(key_file_passphrase(home))
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, scheme)
+
+
+def _opened(home: Path) -> Ed25519PrivateKey:
+    """Raises :class:`StoreError` when the file cannot be read, or was sealed under another master key."""
+    try:
+        data = (home / "evidence.key").read_bytes()
+        secret = key_file_passphrase(home) if _SEALED in data else None
+        key = serialization.load_pem_private_key(data, secret)
+    except (OSError, ValueError, TypeError):
+        raise StoreError(
+            "evidence.key",
+            "evidence.key cannot be read: put it and master.key back from the backup",
+            fault="config",
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise StoreError("evidence.key", "evidence.key is not an Ed25519 key", fault="config")
     return key
@@ -258,6 +301,17 @@ def silent(conn: Connection, before: int) -> list[tuple[str, str]]:
         .exists(),
     )
     return [(row.trace_id, row.recipient) for row in conn.execute(query)]
+
+
+def tally(conn: Connection, after: int) -> tuple[int, dict[tuple[str, str], int]]:
+    """The number of the last record, and how many there are of each (event, rule) after record ``after``."""
+    last: int = conn.scalar(select(func.max(evidence.c.seq))) or 0
+    query = (
+        select(evidence.c.event, evidence.c.rule, func.count())
+        .where(evidence.c.seq > after, evidence.c.seq <= last)
+        .group_by(evidence.c.event, evidence.c.rule)
+    )
+    return last, {(row[0], row[1]): row[2] for row in conn.execute(query)}
 
 
 def counts(conn: Connection, since: int = 0) -> dict[str, int]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 import annuaire
 import evidence
-from certs import TrustStore, operators_context, read_chain
+from certs import Keystore, ListFetcher, TrustStore, ending, stapling_trouble, verify_self
+from gateway.freshness import refresh_trouble, whitelist_freshness
+from gateway.keyring import keystore, signer
 from gateway.settings import Settings
+from gateway.trust_keeping import our_certificates
 from store import PasserelleError, Store, mail, now_ms, tasks
 
 HOUR_MS = 3_600_000
@@ -35,7 +39,6 @@ def _day(moment: int) -> str:
 
 
 def _certificates(home: Path, settings: Settings) -> Iterator[Finding]:
-    certificate, key = home / settings.tls.certificate, home / settings.tls.key
     try:
         trust = TrustStore.load(home / "trust")
     except PasserelleError as error:
@@ -46,26 +49,82 @@ def _certificates(home: Path, settings: Settings) -> Iterator[Finding]:
     )
     for problem in trust.problems:
         yield Finding("revocation list", False, str(problem))
+    yield Finding("trust settings", True, trust.settings.demands())
+    for relaxed in trust.settings.relaxations():
+        # In a demonstration that is what was asked for; anywhere else it is to be mended.
+        yield Finding("less than production", trust.settings.mode == "demo", relaxed)
+    trouble = stapling_trouble()
+    yield Finding("stapling", not trouble, trouble or "status in the handshake works here")
+    if trust.settings.lists.fetch:
+        places = ListFetcher(trust, lambda: our_certificates(home, settings)).places()
+        yield Finding("lists are fetched from", bool(places), ", ".join(places) or "no place is known")
+    yield _receipts(home, settings, trust)
     try:
-        operators_context(certificate, key)
-        verdict = trust.check_sync(read_chain(certificate), "server")
-    except (OSError, ValueError, PasserelleError) as error:
-        yield Finding("our certificate", False, f"{certificate.name} or {key.name}: {error}")
+        keys = keystore(home, settings)
+    except PasserelleError as error:
+        yield Finding("our certificate", False, error.log)
         return
+    yield _shown(keys, trust, "server", "our certificate")
+    if "client" in keys.slots:
+        yield _shown(keys, trust, "client", "our certificate as client")
+    yield from _lasting(home, keys)
+
+
+def _shown(keys: Keystore, trust: TrustStore, role: Literal["server", "client"], name: str) -> Finding:
+    """A pair that TLS shows: usable, and believed by our own trust."""
+    try:
+        verify_self()
+        verdict = trust.check_sync(keys.current(role).chain, role)
+    except PasserelleError as error:
+        return Finding(name, False, error.log)
     found = f"{verdict.identity.subject_dn}, until {_day(verdict.identity.not_after)}"
-    yield Finding(
-        "our certificate", verdict.ok, found if verdict.ok else f"{verdict.reason} [{verdict.rule}]"
-    )
+    return Finding(name, verdict.ok, found if verdict.ok else f"{verdict.reason} [{verdict.rule}]")
+
+
+def _lasting(home: Path, keys: Keystore) -> Iterator[Finding]:
+    """Do our certificates last, and do their keys lie sealed?"""
+    try:
+        _, soon = ending(keys)
+        plain = [path.name for path in keys.plain_keys()]
+    except (OSError, PasserelleError) as error:
+        yield Finding("our keys", False, error.log if isinstance(error, PasserelleError) else str(error))
+        return
+    told = ", ".join(f"{one.role}: {one.days} days left ({one.level})" for one in soon)
+    yield Finding("renewal", not soon, told or "no certificate of ours ends within 30 days")
+    if not evidence.key_is_sealed(home):
+        plain.append("evidence.key")
+    told = f"in clear: {', '.join(plain)}; `passerelle certs protect` seals them" if plain else "sealed"
+    yield Finding("private keys", not plain, told)
+
+
+def _receipts(home: Path, settings: Settings, trust: TrustStore) -> Finding:
+    """The certificate that signs our receipts; without one they are not signed, which is allowed."""
+    if not settings.smime.certificate:
+        return Finding("our signature", True, "receipts and reports are not signed: see [smime]")
+    try:
+        ours = signer(home, settings)
+    except PasserelleError as error:
+        return Finding("our signature", False, error.log)
+    assert ours is not None
+    verdict = trust.check_sync(ours.chain, "sign")
+    if not verdict.ok:
+        return Finding("our signature", False, f"{verdict.reason} [{verdict.rule}]")
+    who = verdict.identity
+    found = f"{who.subject_dn}, until {_day(who.not_after)}"
+    if settings.system_address not in [email.casefold() for email in who.emails]:
+        # RFC 8550 §3: who receives them compares it with From
+        found += f"; it does not name {settings.system_address}: others may say that it is not the sender"
+    return Finding("our signature", True, found)
 
 
 def _directory(settings: Settings, store: Store) -> Iterator[Finding]:
-    status = store.read(annuaire.whitelist_status)
-    if status is None:
-        yield Finding("whitelist", False, "no list was imported: nobody may bring mail")
+    found = store.read(whitelist_freshness, settings, now_ms())
+    yield Finding("whitelist", found.level == "good", found.text)
+    for source in ("whitelist", "fhir"):
+        if trouble := store.read(refresh_trouble, source):
+            yield Finding(f"fetching the {source}", False, trouble)
+    if store.read(annuaire.whitelist_status) is None:
         return
-    age = status.age(now_ms())
-    limit = settings.gateway.whitelist_max_age_days * 24 * HOUR_MS
-    yield Finding("whitelist", not limit or age <= limit, f"{age // HOUR_MS} hours old")
     for domain in filter(None, [settings.gateway.patient_domain, *settings.gateway.hosted_domains]):
         listed = store.read(annuaire.domain_listed, domain)
         text = "is in the whitelist" if listed else "is not in the whitelist: others will refuse our mail"

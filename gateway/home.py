@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import gateway.rooms  # noqa: F401  # the schema needs every room
+from certs import trust_settings_text
 from evidence import create_key
 from gateway.settings import FILE_NAME, Settings, SettingsError, load_settings
 from store import Store, mail, write_private
@@ -68,8 +69,11 @@ def create_home(
     except SettingsError:
         path.unlink()
         raise
-    create_key(home)
+    demands = home / "trust" / "trust.toml"
+    if not demands.exists():
+        demands.write_text(trust_settings_text(), encoding="utf-8")
     with Store.open(home, url=settings.run.database) as store:
+        create_key(home)  # after the master key, which seals it
         make_system_box(store, settings)
     return {
         "home": str(home),

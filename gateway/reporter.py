@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from certs import Signing
 from gateway.dmp_bridge import FilingReport
 from gateway.message import MessageIndex, decode_meta
 from gateway.routing import (
@@ -17,8 +18,8 @@ from gateway.routing import (
     send_notice,
 )
 from gateway.settings import Settings
-from gateway.smtp import DsnRecipient, build_dsn, build_mdn
-from gateway.smtp.reports import encoded, one_line, rfc_date
+from gateway.smtp import DsnRecipient, build_dsn, build_mdn, signed_or_not
+from gateway.smtp.reports import encoded, one_line, rfc_date, seven_bit
 from store import Store, mail, now_ms
 
 _DONE = {
@@ -33,10 +34,13 @@ class Reporter:
     """Sends filing reports from the gateway's own mailbox, each once (by ``FilingReport.key``).
 
     The receipt carries the code and its label, never the original: its sender has it.
+
+    :param signing: signs the reports; None: they are not signed.
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, signing: Signing | None = None) -> None:
         self._store = store
+        self._signing = signing
         self._hostname = settings.gateway.hostname
         self._address = settings.system_address
         self._hosted = set(settings.gateway.hosted_domains)
@@ -55,7 +59,8 @@ class Reporter:
         to = report.report_to or report.sender
         raw = b"".join(self._receipt(report, to) if report.report_to else self._letter(report, to))
         local = self._store.read(mail.box_by_address, to) if domain_of(to) in self._hosted else None
-        message, index = prepare(self._store, local.box_id if local else system.box_id, raw)
+        box_id = local.box_id if local else system.box_id
+        message, index = prepare(self._store, box_id, signed_or_not(raw, self._signing))
         if local:
             return system.box_id, local.box_id, message, None
         mail_from = "" if report.report_to else self._address
@@ -107,7 +112,7 @@ class Reporter:
             "Auto-Submitted: auto-replied",  # RFC 3834 §5
             "MIME-Version: 1.0",
             "Content-Type: text/plain; charset=utf-8",
-            "Content-Transfer-Encoding: 8bit",
+            "Content-Transfer-Encoding: quoted-printable",
         ]
         if report.header_message_id:
             fields.append(f"In-Reply-To: {one_line(report.header_message_id)}")
@@ -118,14 +123,14 @@ class Reporter:
             "",
             f"{report.code} {report.label}",
         ]
-        yield ("\r\n".join([*fields, "", *text]) + "\r\n").encode()
+        yield ("\r\n".join([*fields, "", ""])).encode() + seven_bit(("\r\n".join(text) + "\r\n").encode())
 
 
-def delivery_report(settings: Settings) -> DeliveryReport:
-    """What the router calls to write the report of a delivery that NOTIFY=SUCCESS asked for."""
+def delivery_report(settings: Settings, signing: Signing | None = None) -> DeliveryReport:
+    """What the router calls to write the report of a delivery that NOTIFY=SUCCESS asked for. Blocking."""
 
     def write(envelope: Envelope, delivered: list[Recipient], index: MessageIndex) -> bytes:
-        return build_dsn(
+        raw = build_dsn(
             hostname=settings.gateway.hostname,
             sender=settings.system_address,
             mail_from=envelope.mail_from,
@@ -140,5 +145,6 @@ def delivery_report(settings: Settings) -> DeliveryReport:
             envid=envelope.envid,
             message_id=index.facts.message_id,
         )
+        return signed_or_not(raw, signing)
 
     return write

@@ -5,6 +5,7 @@ import dossier
 import evidence
 import gateway.dmp_bridge
 import gateway.imap
+import gateway.ldap
 import gateway.routing
 import gateway.smtp
 import patients

@@ -16,17 +16,22 @@ from pathlib import Path
 
 import structlog
 
-import annuaire
 import evidence
 import patients
-from certs import TrustStore, client_context, operators_context, server_context
+from certs import LiveTls, OnlineTrust, ending, operators_context, server_context
 from gateway.dmp_bridge import FilingWorker, LocalDossier
 from gateway.dmp_bridge import Policy as FilingPolicy
+from gateway.freshness import Refresher, authorised
 from gateway.imap import ImapServer
+from gateway.keyring import LiveSigner, keystore
+from gateway.ldap import LdapServer
+from gateway.ldap import Limits as LdapLimits
+from gateway.metrics import MetricsServer, Sources
 from gateway.reporter import Reporter, delivery_report
 from gateway.routing import Router, forget_deliveries
 from gateway.settings import Settings
 from gateway.smtp import Limits, RelayWorker, Route, Routes, Schedule, SmtpServer
+from gateway.trust_keeping import FETCH_S, LOOK_S, STATUS_S, TrustKeeper
 from store import PasserelleError, Store, now_ms, tasks
 
 log = structlog.get_logger("server")
@@ -35,6 +40,8 @@ HOUR_MS = 3_600_000
 SILENCE_MS = HOUR_MS  # DESIGN §1.1: every accepted recipient ends within one hour
 REMEMBER_DELIVERIES_MS = 7 * 24 * HOUR_MS
 RELOAD_TRUST_S = 300.0
+LOOK_AT_KEYS_S = 2.0
+DAY_S = 86_400.0
 
 
 def split_port(value: str) -> tuple[str, int]:
@@ -50,17 +57,33 @@ class _Part:
         self.home = home
         self.settings = settings
         self.store = store
-        self.trust = TrustStore.load(home / "trust")
-        self.certificate = home / settings.tls.certificate
-        self.key = home / settings.tls.key
+        self.trust = OnlineTrust(home / "trust")
+        self.keeper = TrustKeeper(home, settings, self.trust)
+        self.tls = LiveTls(keystore(home, settings))
+        self.signing = LiveSigner(home, settings)
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _keep(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        self._tasks.append(asyncio.create_task(_every(seconds, work)))
+    def _keep(self, seconds: float, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
+        self._tasks.append(asyncio.create_task(_every(seconds, work, 0.0 if at_once else seconds)))
 
     async def _reload_trust(self) -> None:
         """Pick up new certificates of authorities and new revocation lists without a restart."""
         await asyncio.to_thread(self.trust.reload)
+
+    async def _look_at_keys(self) -> None:
+        """Show a renewed certificate to whoever connects from now on; sessions go on as they are."""
+        await self.tls.refresh()
+        await self.signing.refresh()
+
+    async def reload(self) -> None:
+        """What SIGHUP asks for: certificates, keys and trust are read again, whatever their files' dates."""
+        log.info("reload")
+        await self.tls.refresh(force=True)
+        await self.signing.refresh(force=True)
+        try:
+            await self._reload_trust()
+        except PasserelleError as error:
+            log.error("trust_not_reloaded", rule=error.rule, reason=error.log)
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:
@@ -68,23 +91,26 @@ class _Part:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+async def _every(seconds: float, work: Callable[[], Awaitable[None]], first: float) -> None:
+    await asyncio.sleep(first)
     while True:
-        await asyncio.sleep(seconds)
         try:
             await work()
         except PasserelleError as error:
             log.error("housekeeping_failed", rule=error.rule, reason=error.log)
+        await asyncio.sleep(seconds)
 
 
 class Front(_Part):
-    """Serves the ports: operators' SMTP, submission, IMAP. Any number may share them (``reuse_port``)."""
+    """Serves the ports: operators' SMTP, submission, IMAP, LDAP. Several may share them (``reuse_port``)."""
 
     def __init__(self, home: Path, settings: Settings, store: Store) -> None:
         super().__init__(home, settings, store)
-        self.router = Router(store, settings.policy(), delivery_report(settings))
+        self.router = Router(store, settings.policy(), delivery_report(settings, self.signing), self.trust)
         limits = Limits(message_size=settings.gateway.message_size)
-        asking: ssl.SSLContext = operators_context(self.certificate, self.key)
+        asking = self.tls.door(
+            lambda cert, key, phrase: operators_context(cert, key, self.keeper.staple, passphrase=phrase)
+        )
         shared = {
             "router": self.router,
             "new_spool": store.spool,
@@ -104,9 +130,29 @@ class Front(_Part):
         self.imap = ImapServer(
             store,
             self._sign_in,
-            server_context(self.certificate, self.key),
+            self._door(),
             size_limit=settings.gateway.message_size,
         )
+        self.ldap, self.ldap_starttls = self._ldap(implicit_tls=True), self._ldap(implicit_tls=False)
+
+    def _door(self) -> ssl.SSLContext:
+        """Of a port where no client certificate is wanted."""
+        return self.tls.door(
+            lambda cert, key, phrase: server_context(cert, key, self.keeper.staple, passphrase=phrase)
+        )
+
+    def _ldap(self, *, implicit_tls: bool) -> LdapServer:
+        return LdapServer(
+            self.store,
+            self._sign_in,
+            self._door(),
+            base=self.settings.ldap_base,
+            limits=LdapLimits(entries=self.settings.ldap.entries),
+            implicit_tls=implicit_tls,
+        )
+
+    async def _refresh_status(self) -> None:
+        await self.keeper.refresh_status(self.tls.pair.chain)
 
     async def _sign_in(self, user: str, password: str, peer: str) -> int | None:
         return await patients.check_app_password(self.store, user, password)
@@ -118,16 +164,22 @@ class Front(_Part):
             (self.operators, ports.operators),
             (self.submission, ports.submission),
             (self.imap, ports.imap),
+            (self.ldap, ports.ldap),
+            (self.ldap_starttls, ports.ldap_starttls),
         ):
             if where:
                 host, port = split_port(where)
                 await server.start(host, port, reuse_port=reuse_port)
+        self._keep(LOOK_AT_KEYS_S, self._look_at_keys)
         self._keep(RELOAD_TRUST_S, self._reload_trust)
+        self._keep(LOOK_S, self.keeper.look)
+        self._keep(STATUS_S, self._refresh_status, at_once=True)
 
     async def close(self) -> None:
         """Stop listening, let sessions end their command, then return."""
         await self._stop_tasks()
-        await asyncio.gather(self.operators.close(), self.submission.close(), self.imap.close())
+        servers = (self.operators, self.submission, self.imap, self.ldap, self.ldap_starttls)
+        await asyncio.gather(*(server.close() for server in servers))
 
 
 class Back(_Part):
@@ -143,11 +195,13 @@ class Back(_Part):
         self.relay = RelayWorker(
             store=store,
             routes=Routes(routes),
-            context=client_context(self.certificate, self.key),
+            context=self.tls.client,
+            others=self.tls.others,
             trust=self.trust,
             allowed=self._allowed,
             hostname=settings.gateway.hostname,
             reports_from=settings.system_address,
+            signing=self.signing,
             schedule=Schedule(lifetime=settings.relay.lifetime_hours * HOUR_MS),
             domains=settings.relay.concurrency,
             owner=self.owner,
@@ -155,15 +209,17 @@ class Back(_Part):
         self.filing = FilingWorker(
             store,
             LocalDossier(store),
-            Reporter(store, settings),
+            Reporter(store, settings, self.signing),
             owner=self.owner,
             policy=FilingPolicy(y=settings.gateway.y),
         )
+        self.refresher = Refresher(home, settings, store, self.trust)
+        self.metrics = MetricsServer(Sources(store, self.trust, self.tls.store))
         self._stop = asyncio.Event()
         self._filing: asyncio.Task[None] | None = None
 
     async def _allowed(self, domain: str, subject_dn: str) -> bool:
-        return await self.store.aread(annuaire.whitelist_allows, domain, subject_dn)
+        return await self.store.aread(authorised, self.settings, domain, subject_dn)
 
     async def start(self, *, reuse_port: bool = False) -> None:
         """Begin to work; ``reuse_port`` is there for symmetry with :class:`Front`."""
@@ -171,9 +227,36 @@ class Back(_Part):
         log.info("queues", taken_back=count)
         self.relay.start()
         self._filing = asyncio.create_task(self.filing.run(self._stop))
+        if self.settings.ports.metrics:
+            await self.metrics.start(*split_port(self.settings.ports.metrics))
+        await self._warn_of_ends()
+        self._keep(LOOK_AT_KEYS_S, self._look_at_keys)
+        self._keep(DAY_S, self._warn_of_ends)
         self._keep(RELOAD_TRUST_S, self._reload_trust)
+        self._keep(LOOK_S, self.keeper.look)
+        self._keep(FETCH_S, self.keeper.fetch, at_once=True)
         self._keep(60.0, self._report_silence)
         self._keep(3600.0, self._forget)
+        self._keep(60.0, self.refresher.whitelist)
+        self._keep(60.0, self.refresher.fhir)
+        self._keep(3600.0, self.refresher.watch)
+
+    async def _look_at_keys(self) -> None:
+        await super()._look_at_keys()
+        self._show_current()
+
+    async def reload(self) -> None:
+        await super().reload()
+        self._show_current()
+
+    def _show_current(self) -> None:
+        self.relay.context, self.relay.others = self.tls.client, self.tls.others
+
+    async def _warn_of_ends(self) -> None:
+        """Every day from 30 days before a certificate of ours ends."""
+        _, soon = await asyncio.to_thread(ending, self.tls.store)
+        for one in soon:
+            log.warning("certificate_ends", role_of_key=one.role, days=one.days, level_of_alarm=one.level)
 
     async def _report_silence(self) -> None:
         """Silence is a failure (DESIGN §1.1): say which accepted messages have no end after an hour."""
@@ -185,8 +268,10 @@ class Back(_Part):
 
     async def close(self) -> None:
         """Take nothing more; what is under way ends, or its lease runs out."""
+        self.refresher.close()
         self._stop.set()
         await self._stop_tasks()
+        await self.metrics.close()
         await self.relay.close()
         if self._filing is not None:
             with contextlib.suppress(asyncio.CancelledError):

@@ -9,13 +9,16 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gateway.ldap import default_base, parse_dn
 from gateway.routing import Policy
 from store import PasserelleError
 
 FILE_NAME = "passerelle.toml"
+DAY_MS = 86_400_000
 
 
 class SettingsError(PasserelleError):
@@ -41,8 +44,25 @@ def _domain(value: str) -> str:
     return value
 
 
+def _url(value: str) -> str:
+    if value:
+        parts = urlsplit(value)
+        if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc or " " in value:
+            raise ValueError("must be a URL: https://host/path")
+    return value
+
+
+def _dn(value: str) -> str:
+    try:
+        parse_dn(value)
+    except PasserelleError as error:
+        raise ValueError(error.peer) from None
+    return value
+
+
 HostPort = Annotated[str, AfterValidator(_address)]
 Domain = Annotated[str, AfterValidator(_domain)]
+Url = Annotated[str, AfterValidator(_url)]
 
 
 class _Section(BaseModel):
@@ -60,8 +80,10 @@ class GatewaySection(_Section):
         25 * 1024 * 1024, ge=65536, le=1024**3, description="octets of a message, announced"
     )
     y: Literal["all", "xdm", "none"] = Field("all", description="documents filed into the record")
-    whitelist_max_age_days: int = Field(7, ge=0, description="after that nobody is authorised; 0: never")
     quota: int = Field(0, ge=0, description="octets of a patient's mailbox; 0: none")
+    smime: Literal["report", "refuse-broken"] = Field(
+        "report", description="a message that was altered after it was signed: flagged, or refused"
+    )
 
 
 class PortsSection(_Section):
@@ -70,13 +92,30 @@ class PortsSection(_Section):
     operators: HostPort = Field("127.0.0.1:2525", description="SMTP between operators: STARTTLS, mutual TLS")
     submission: HostPort = Field("127.0.0.1:4650", description="SMTP submission: implicit TLS, sign-in")
     imap: HostPort = Field("127.0.0.1:9930", description="IMAP: implicit TLS")
+    ldap: HostPort = Field("", description="LDAP view of the directory: implicit TLS (ldaps)")
+    ldap_starttls: HostPort = Field("", description="the same for clients that begin with StartTLS")
+    metrics: HostPort = Field("", description="figures for Prometheus: plain HTTP, for a loopback address")
 
 
 class TlsSection(_Section):
     """Our certificate, for servers and as a client of other operators: PEM, chain included."""
 
     certificate: str = Field("tls/server.pem", description="our certificate and its intermediates")
-    key: str = Field("tls/server.key", description="its private key, without passphrase")
+    key: str = Field("tls/server.key", description="its private key, sealed (`passerelle certs protect`)")
+    client_certificate: str = Field("", description="another one to show when relaying; empty: the same")
+    client_key: str = Field("", description="its private key")
+    passphrase: str = Field(
+        "",
+        description="what opens the private keys: `file:PATH`, `env:NAME` or `credential:NAME` (systemd); "
+        "empty: derived from master.key",
+    )
+
+
+class SmimeSection(_Section):
+    """The certificate that signs our receipts and reports; without it they are not signed."""
+
+    certificate: str = Field("", description="PEM, its intermediates included; for mail, with our address")
+    key: str = Field("", description="its private key, sealed like that of `[tls]`, or a `pkcs11:` URI")
 
 
 class RelaySection(_Section):
@@ -87,11 +126,40 @@ class RelaySection(_Section):
     concurrency: int = Field(10, ge=1, le=200, description="domains sent to at the same time")
 
 
+class AnnuaireSection(_Section):
+    """The directory."""
+
+    history_days: int = Field(3650, ge=1, description="how long what the annuaire said before is kept")
+
+
 class WhitelistSection(_Section):
-    """The signer that the list of authorised domains must name."""
+    """The list of authorised domains: who must have signed it, where it is fetched, how old it may be."""
 
     signer_cn: str = Field("", description="common name of the signer's certificate")
     signer_ou: str = Field("", description="its organisational unit")
+    url: Url = Field("", description="where it is published; empty: it is imported by hand")
+    refresh_hours: int = Field(4, ge=1, le=168, description="how often it is fetched")
+    warn_days: int = Field(2, ge=1, description="a list not confirmed for so long is used with a warning")
+    max_age_days: int = Field(7, ge=0, description="after that nobody is authorised; 0: never")
+    keep_days: int = Field(730, ge=1, description="how long past versions stay readable")
+
+
+class FhirSection(_Section):
+    """The FHIR API of the Annuaire Santé, which keeps the directory fresh between two extractions."""
+
+    url: Url = Field("https://gateway.api.esante.gouv.fr/fhir/v2", description="base URL of the API")
+    key_file: str = Field("", description="file that holds the API key, alone; empty: the API is not used")
+    ca_file: str = Field("", description="PEM of who may vouch for its server; empty: the roots of trust/")
+    refresh_hours: int = Field(6, ge=0, le=168, description="how often it is asked; 0: only by hand")
+
+
+class LdapSection(_Section):
+    """The LDAP view of the directory, where `ports.ldap` or `ports.ldap_starttls` is given."""
+
+    base: Annotated[str, AfterValidator(_dn)] = Field(
+        "", description="name of the top of the tree; empty: `ou=annuaire` below the hostname's `dc=`"
+    )
+    entries: int = Field(200, ge=1, le=500, description="most entries that one search gives")
 
 
 class RunSection(_Section):
@@ -113,8 +181,12 @@ class Settings(_Section):
     gateway: GatewaySection
     ports: PortsSection = PortsSection()
     tls: TlsSection = TlsSection()
+    smime: SmimeSection = SmimeSection()
     relay: RelaySection = RelaySection()
+    annuaire: AnnuaireSection = AnnuaireSection()
     whitelist: WhitelistSection = WhitelistSection()
+    fhir: FhirSection = FhirSection()
+    ldap: LdapSection = LdapSection()
     run: RunSection = RunSection()
 
     @model_validator(mode="after")
@@ -123,7 +195,19 @@ class Settings(_Section):
             raise ValueError("gateway: give patient_domain or hosted_domains, else there is nobody to serve")
         if self.gateway.patient_domain in self.gateway.hosted_domains:
             raise ValueError("gateway: a domain is the patients' or the professionals', not both")
-        taken = [port for port in (self.ports.operators, self.ports.submission, self.ports.imap) if port]
+        age = self.whitelist
+        if age.max_age_days and age.warn_days > age.max_age_days:
+            raise ValueError(
+                "whitelist: warn_days is more than max_age_days, so the warning would never come"
+            )
+        if bool(self.tls.client_certificate) != bool(self.tls.client_key):
+            raise ValueError("tls: client_certificate and client_key go together")
+        if bool(self.smime.certificate) != bool(self.smime.key):
+            raise ValueError("smime: certificate and key go together")
+        kind, _, name = self.tls.passphrase.partition(":")
+        if self.tls.passphrase and (kind not in ("file", "env", "credential") or not name):
+            raise ValueError("tls: passphrase must be file:PATH, env:NAME or credential:NAME")
+        taken = [port for port in self.ports.model_dump().values() if port]
         fixed = [port for port in taken if not port.endswith(":0")]
         if len(set(fixed)) != len(fixed):
             raise ValueError("ports: two services on one port")
@@ -138,9 +222,15 @@ class Settings(_Section):
             hosted=frozenset(self.gateway.hosted_domains),
             unlisted=self.gateway.unlisted,
             size_limit=self.gateway.message_size,
-            whitelist_max_age=self.gateway.whitelist_max_age_days * 86_400_000,
+            whitelist_max_age=self.whitelist.max_age_days * DAY_MS,
             y=self.gateway.y,
+            smime=self.gateway.smime,
         )
+
+    @property
+    def ldap_base(self) -> str:
+        """The name of the top of the LDAP tree."""
+        return self.ldap.base or default_base(self.gateway.hostname)
 
     @property
     def system_address(self) -> str:

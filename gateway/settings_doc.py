@@ -25,6 +25,7 @@ _RULES = """## What is checked beyond single values
 
 - `gateway.patient_domain` or `gateway.hosted_domains` must be given: without them there is nobody to serve.
 - A domain is the patients' or the professionals', not both.
+- `whitelist.warn_days` cannot be more than `whitelist.max_age_days`: the warning would never come.
 - Two services cannot listen on one address (port 0, "any free one", excepted)."""
 
 

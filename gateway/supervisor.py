@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import multiprocessing
 import os
 import signal
 import time
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -45,10 +47,18 @@ class Supervisor:
         self._roles = [f"front-{number}" for number in range(1, fronts + 1)] + ["back"]
         self.failed = ""  # the process that ended before it ever served
         self._stop = asyncio.Event()
+        self._serving: dict[str, int] = {}  # role -> its process, since it serves
         self._ready: dict[str, asyncio.Event] = {role: asyncio.Event() for role in self._roles}
 
     def stop(self) -> None:
         self._stop.set()
+
+    def reload(self) -> None:
+        """Have every process read certificates, keys and trust again; no session is lost."""
+        log.info("reload", processes=len(self._serving))
+        for pid in self._serving.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGHUP)
 
     async def ready(self) -> None:
         """Returns when every child serves."""
@@ -92,7 +102,7 @@ class Supervisor:
             its.close()
         ended = asyncio.Event()
         loop.add_reader(child.sentinel, ended.set)
-        loop.add_reader(ours.fileno(), self._heard, role, ours)
+        loop.add_reader(ours.fileno(), self._heard, role, ours, child.pid)
         stopping = asyncio.create_task(self._stop.wait())
         ending = asyncio.create_task(ended.wait())
         try:
@@ -108,17 +118,20 @@ class Supervisor:
         finally:
             stopping.cancel()
             ending.cancel()
+            self._serving.pop(role, None)
             loop.remove_reader(child.sentinel)
             loop.remove_reader(ours.fileno())
             ours.close()
         child.join()
         return child.exitcode
 
-    def _heard(self, role: str, pipe: Connection) -> None:
+    def _heard(self, role: str, pipe: Connection, pid: int | None) -> None:
         """The child said that it serves, or its end of the pipe was closed."""
         asyncio.get_running_loop().remove_reader(pipe.fileno())
         with contextlib.suppress(EOFError, OSError):
             pipe.recv_bytes()
+            if pid is not None:
+                self._serving[role] = pid
             self._ready[role].set()
 
 
@@ -138,8 +151,33 @@ def open_writer(home: Path, settings: Settings, patience: float = 5.0) -> Store:
         time.sleep(0.1)
 
 
+def ask_to_reload(home: Path) -> None:
+    """Send SIGHUP to the supervisor that serves ``home``, and to nobody who bears its number since.
+
+    :raises StoreError: ``gateway.running``: nobody serves it.
+    """
+    try:
+        descriptor = os.open(home / "run" / "serve.pid", os.O_RDONLY)
+    except OSError:
+        raise _not_served() from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:  # it lives
+        os.kill(int(os.read(descriptor, 32)), signal.SIGHUP)
+    else:
+        raise _not_served()
+    finally:
+        os.close(descriptor)
+
+
+def _not_served() -> StoreError:
+    return StoreError("gateway.running", "no gateway serves this home", fault="config")
+
+
 async def serve(home: Path, settings: Settings, store: Store) -> None:
-    """Run until SIGTERM or SIGINT. ``store`` must be the writer: opened before any child starts.
+    """Run until SIGTERM or SIGINT; SIGHUP has certificates read again.
+
+    ``store`` must be the writer: opened before any child starts.
 
     :raises StoreError: ``gateway.start``: a process ended before it ever served.
     """
@@ -147,8 +185,15 @@ async def serve(home: Path, settings: Settings, store: Store) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
+    # A SIGHUP to the whole process group must not end the fork server, and the children with it: what is
+    # ignored when it starts stays ignored there; each child sets its own handler.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    await asyncio.to_thread(forkserver.ensure_running)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
     pid_file = home / "run" / "serve.pid"
     pid_file.write_text(f"{os.getpid()}\n")
+    alive = os.open(pid_file, os.O_RDONLY)
+    fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)  # let go when we end, however: see ask_to_reload
     running = asyncio.create_task(supervisor.run())
     ready = asyncio.create_task(supervisor.ready())
     try:
@@ -163,5 +208,6 @@ async def serve(home: Path, settings: Settings, store: Store) -> None:
             )
     finally:
         ready.cancel()
+        os.close(alive)
         pid_file.unlink(missing_ok=True)
         (home / "run" / "ready").unlink(missing_ok=True)

@@ -40,7 +40,7 @@ def _tune() -> None:
 
 async def run(home: Path, role: str, settings: Settings, ready: Connection) -> int:
     """Serve until SIGTERM (0), or until the writer or the fork server went away (3)."""
-    stop = asyncio.Event()
+    stop, wanted = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -53,6 +53,8 @@ async def run(home: Path, role: str, settings: Settings, ready: Connection) -> i
             return 3
         part = Back(home, settings, store) if role == "back" else Front(home, settings, store)
         await part.start(reuse_port=True)
+        loop.add_signal_handler(signal.SIGHUP, wanted.set)
+        reloading = asyncio.create_task(_reload_when(wanted, part))
         try:
             with ready:
                 ready.send_bytes(b"ready")
@@ -67,10 +69,20 @@ async def run(home: Path, role: str, settings: Settings, ready: Connection) -> i
                 log.error("writer_gone" if not store.connected else "fork_server_gone")
                 status = 3
                 break
+        reloading.cancel()
+        await asyncio.gather(reloading, return_exceptions=True)
         await part.close()
     finally:
         store.close()
     return status
+
+
+async def _reload_when(wanted: asyncio.Event, part: Front | Back) -> None:
+    """One reload after the other, however many signals come meanwhile."""
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        await part.reload()
 
 
 def _supervised() -> bool:

@@ -14,8 +14,10 @@ PACKAGES = {
     "mbsync": "isync",
     "openssl": "openssl",
     "curl": "curl",
+    "ldapsearch": "ldap-utils",
     "dovecot": "dovecot-imapd",
     "postgres": "postgresql-15",
+    "softhsm2-util": "softhsm2",
     "xmllint": "libxml2-utils",
 }
 _ELSEWHERE = ["/usr/sbin", "/usr/lib/postgresql/15/bin"]

@@ -6,22 +6,35 @@ import asyncio
 import shutil
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from sqlalchemy import Connection
 
 import annuaire
 import patients
 from annuaire.demo import write_activities, write_mssante
-from certs import DEMO_ORGANISATIONS, DEMO_PERSONS, DemoPki, Server, TrustStore, demo_pki, identity
+from certs import (
+    DEMO_ORGANISATIONS,
+    DEMO_PERSONS,
+    DemoPki,
+    Issued,
+    KeyPair,
+    Role,
+    Server,
+    TrustStore,
+    demo_pki,
+    identity,
+)
 from gateway.demo import cast
 from gateway.home import create_home
+from gateway.keyring import keystore
 from gateway.settings import Settings, load_settings
 from store import Store, StoreError, mail, now_ms, tasks
 
@@ -49,7 +62,9 @@ class Scene(msgspec.Struct, kw_only=True):
     def pki(self) -> DemoPki:
         return DemoPki.open(self.root / "pki")
 
-    def port(self, party: Party, service: Literal["operators", "submission", "imap"]) -> tuple[str, int]:
+    def port(
+        self, party: Party, service: Literal["operators", "submission", "imap", "metrics"]
+    ) -> tuple[str, int]:
         host, _, port = str(getattr(self.settings(party).ports, service)).rpartition(":")
         return host, int(port)
 
@@ -61,6 +76,9 @@ class Scene(msgspec.Struct, kw_only=True):
             lines[title] = (
                 f"SMTP operators {ports.operators}, submission {ports.submission}, IMAP {ports.imap}"
             )
+            if ports.ldap:
+                lines[f"{title}: directory"] = f"ldaps://{ports.ldap}, StartTLS on {ports.ldap_starttls}"
+                lines["base of the directory"] = self.settings(party).ldap_base  # type: ignore[arg-type]  # as above
         lines |= {f"sign-in {address}": password for address, password in self.passwords.items()}
         lines["certificate of the doctor"] = str(self.pki.paths("doctor")[0])
         lines["authorities to trust"] = str(self.root / "pki" / "trust" / "roots")
@@ -72,9 +90,12 @@ class _Ports:
     operators: int
     submission: int
     imap: int
+    metrics: int
+    ldap: int = 0  # only where professionals sign in
+    ldap_starttls: int = 0
 
     def section(self) -> dict[str, object]:
-        return {name: f"127.0.0.1:{getattr(self, name)}" for name in ("operators", "submission", "imap")}
+        return {name: f"127.0.0.1:{port}" for name, port in asdict(self).items() if port}
 
 
 def _free_ports(count: int) -> list[int]:
@@ -91,7 +112,8 @@ def _free_ports(count: int) -> list[int]:
 def prepare_demo(folder: Path, *, fixed_ports: bool = False) -> Scene:
     """Make the demonstration in ``folder``, or find it there; see :class:`Scene`.
 
-    :param fixed_ports: 2525, 4650, 9930 and one more each for the hospital; else free ones.
+    :param fixed_ports: 2525, 4650, 9930, 9464 and one more each for the hospital, with its directory on
+        6360 and 3890; else free ones.
     :raises StoreError: ``folder`` holds something else.
     """
     ready = folder / _READY
@@ -106,8 +128,9 @@ def prepare_demo(folder: Path, *, fixed_ports: bool = False) -> Scene:
         persons=DEMO_PERSONS,
         organisations=DEMO_ORGANISATIONS,
     )
-    numbers = [2525, 4650, 9930, 2526, 4651, 9931] if fixed_ports else _free_ports(6)
-    ours, theirs = _Ports(*numbers[:3]), _Ports(*numbers[3:])
+    fixed = [2525, 4650, 9930, 9464, 2526, 4651, 9931, 9465, 6360, 3890]
+    numbers = fixed if fixed_ports else _free_ports(len(fixed))
+    ours, theirs = _Ports(*numbers[:4]), _Ports(*numbers[4:])
     whitelist = _whitelist(folder, pki)
     extractions = _extractions(folder)
     to_hospital = f"127.0.0.1:{theirs.operators}"
@@ -174,6 +197,10 @@ def _home(
     hosted: list[str] | None = None,
     routes: dict[str, str],
 ) -> None:
+    domain = patient_domain or (hosted or [""])[0]
+    signing = pki.issue_organisation(
+        f"Recus {domain}", server.ou, server.o, use="sign", st=server.st, email=f"postmaster@{domain}"
+    )
     create_home(
         home,
         hostname=server.cn,
@@ -182,15 +209,18 @@ def _home(
         more={
             "ports": ports.section(),
             "relay": {"routes": routes},
+            "smime": {"certificate": "tls/sign.pem", "key": "tls/sign.key"},
             "whitelist": {"signer_cn": cast.SIGNER_CN, "signer_ou": cast.SIGNER_OU},
             "run": {"fronts": 1, "log_level": "info"},
         },
     )
     shutil.copytree(pki.trust, home / "trust", dirs_exist_ok=True)
-    certificate, key = pki.paths(server.name)
-    shutil.copyfile(certificate, home / "tls" / "server.pem")
-    shutil.copyfile(key, home / "tls" / "server.key")
-    (home / "tls" / "server.key").chmod(0o600)
+    pairs = keystore(home, load_settings(home))
+    roles: tuple[tuple[Role, Issued], ...] = (("server", pki.issued(server.name)), ("sign", signing))
+    for role, issued in roles:
+        key = serialization.load_pem_private_key(issued.key.read_bytes(), None)
+        assert isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey)
+        pairs.install(role, KeyPair.make(issued.chain, key))
 
 
 def _dn(pki: DemoPki, name: str) -> str:

@@ -1,14 +1,16 @@
 """What a message is: read once as it comes in, then known by offsets and ready IMAP bytes.
 
 `Indexer` makes a `MessageIndex` out of raw octets; `section_span` and `header_fields` answer IMAP's
-BODY[...]; `decode_stream` undoes transfer encodings; `encode_meta` and `decode_meta` keep the index beside
-the body. Raw messages are never parsed and written again.
+BODY[...]; `signed_parts` finds what an S/MIME signature signs; `decode_stream` undoes transfer encodings;
+`encode_meta` and `decode_meta` keep the index beside the body. Raw messages are never parsed and written
+again.
 """
 
 from gateway.message.headers import header_fields
 from gateway.message.meta import decode_meta, encode_meta
 from gateway.message.scanner import Indexer
 from gateway.message.sections import Section, find_part, section_span
+from gateway.message.signed import SignedParts, canonical, signed_parts
 from gateway.message.transfer import decode_stream
 from gateway.message.types import (
     Address,
@@ -16,6 +18,7 @@ from gateway.message.types import (
     MessageIndex,
     MessageMeta,
     Part,
+    Signature,
     attachments,
     walk,
 )
@@ -29,7 +32,10 @@ __all__ = [
     "MessageMeta",
     "Part",
     "Section",
+    "Signature",
+    "SignedParts",
     "attachments",
+    "canonical",
     "decode_meta",
     "decode_stream",
     "decode_words",
@@ -37,5 +43,6 @@ __all__ = [
     "find_part",
     "header_fields",
     "section_span",
+    "signed_parts",
     "walk",
 ]

@@ -73,6 +73,8 @@ def _has_xdm(root: Part) -> bool:
 
 
 def _auto(fields: Fields, root: Part) -> str:
+    if root.media == "multipart/signed" and root.children:
+        root = root.children[0]  # a report stays one when it is signed (RFC 8551 §3.5)
     if root.media == "multipart/report":
         report = root.params.get("report-type", "").lower()
         if report == "delivery-status":  # RFC 3464 §2

@@ -123,12 +123,43 @@ class MessageIndex(msgspec.Struct, array_like=True):
     eight_bit: bool = False
 
 
+class Signature(msgspec.Struct, array_like=True, frozen=True):
+    """What was found of a message's S/MIME signature when it came in, for those who show the message.
+
+    `state` is "good", "untrusted", "broken", "not_sender" or "unsupported", `reason` an ASCII sentence for
+    all but "good". `by` is "sender" or "structure" when good. `kind` is "detached", "opaque" or "encrypted".
+    What follows is the certificate's, all empty when none was found: `holder` is "person", "organisation",
+    "server" or "other", `name` the person's or structure's name as it stands there. Times are ms:
+    `signed_at` is the signer's claim (0 when absent), `checked_at` the moment that the verdict is of.
+    """
+
+    state: str
+    reason: str = ""
+    by: str = ""
+    kind: str = ""
+    signed_at: int = 0
+    checked_at: int = 0
+    holder: str = ""
+    name: str = ""
+    given: str = ""
+    id_nat: str = ""
+    struct_id: str = ""
+    profession: str = ""
+    address: str = ""
+    subject_dn: str = ""
+    issuer_dn: str = ""
+    serial: str = ""  # hexadecimal
+    fingerprint: str = ""  # SHA-256, hexadecimal
+    test: bool = False  # a certificate of the test category
+
+
 class MessageMeta(msgspec.Struct, array_like=True):
-    """What is stored beside the sealed body: what we prepend to it (Received, Authentication-Results), and
-    the index of the body alone."""
+    """What is stored beside the sealed body: what we prepend to it (Received, Authentication-Results), the
+    index of the body alone, and the signature where the message is signed."""
 
     prefix: bytes
     index: MessageIndex
+    signature: Signature | None = None
 
 
 def walk(root: Part, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Part]]:
@@ -149,7 +180,10 @@ def walk(root: Part, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ..
 
 
 def attachments(root: Part) -> list[Part]:
-    """The files of a message in order. An attached message is one file: what it holds is not looked at."""
+    """The files of a message in order. An attached message is one file: what it holds is not looked at. What
+    signs another part (RFC 1847 §2.1) is no file."""
+    if root.media == "multipart/signed":
+        return attachments(root.children[0]) if root.children else []
     if root.media.startswith("multipart/"):
         return [found for child in root.children for found in attachments(child)]
     return [root] if root.attached else []

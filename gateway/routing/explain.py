@@ -26,11 +26,13 @@ def explain(conn: Connection, policy: Policy, sender: str, recipient: str, at: i
     """Would a message from ``sender`` reach ``recipient``, and which rule says so?
 
     The session itself is taken as proven (certificate valid, signed in): what is explained is the pair.
-    Correspondence is taken as it stood at ``at`` (ms); directory and profiles as they are now.
+    Correspondence, directory and whitelist are taken as they stood at ``at`` (ms); mailboxes and profiles as
+    they are now.
 
     :raises NotFoundError: the sender's address says nothing of its owner: no mailbox of ours, and its
         domain is not in the whitelist.
     """
+    then = None if at == FOREVER else at
     domain = domain_of(sender)
     box = mail.box_by_address(conn, sender)
     if policy.patient_domain and domain == policy.patient_domain:
@@ -40,23 +42,23 @@ def explain(conn: Connection, policy: Policy, sender: str, recipient: str, at: i
     elif domain in policy.hosted:
         origin = Origin(kind="professional", box_id=box.box_id if box else 0, address=sender, tls="TLS")
     else:
-        origin = _operator_of(conn, domain)
+        origin = _operator_of(conn, domain, then)
     if origin.kind == "operator":
-        checks = rules.operator_sender(facts.operator_sender(conn, policy, origin, sender))
+        checks = rules.operator_sender(facts.operator_sender(conn, policy, origin, sender, then))
     else:
-        checks = rules.submitting_sender(facts.submitting_sender(conn, origin, sender))
+        checks = rules.submitting_sender(facts.submitting_sender(conn, origin, sender, then))
     if all(check.ok for check in checks):
         if origin.kind == "patient":
             writes = rules.patient_writes(facts.patient_writes(conn, policy, origin.box_id, recipient, at))
             reached = facts.target(conn, policy, origin, recipient).checks if at == FOREVER else writes
             checks = checks + reached
         else:
-            checks = checks + facts.target(conn, policy, origin, recipient).checks
+            checks = checks + facts.target(conn, policy, origin, recipient, at=then).checks
     return Explanation(sender, recipient, checks, rules.verdict(checks))
 
 
-def _operator_of(conn: Connection, domain: str) -> Origin:
+def _operator_of(conn: Connection, domain: str, at: int | None) -> Origin:
     """The operator that the whitelist names for a domain, as if its certificate had been shown."""
-    for entry in annuaire.whitelist_entries(conn, domain):
+    for entry in annuaire.whitelist_entries(conn, domain, at):
         return Origin(kind="operator", dn=entry.dn, tls="TLS")
     return Origin(kind="operator", dn="(no certificate is named for this domain)", tls="TLS")

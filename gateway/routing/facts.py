@@ -25,51 +25,108 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[rules.Check]
 
 
-def operator_sender(conn: Connection, policy: Policy, origin: Origin, mail_from: str) -> rules.OperatorSender:
-    """Facts on the reverse-path that an operator shows."""
+def operator_sender(
+    conn: Connection, policy: Policy, origin: Origin, mail_from: str, at: int | None = None
+) -> rules.OperatorSender:
+    """Facts on the reverse-path that an operator shows; the directory as at ``at`` (ms; None: now)."""
     domain = domain_of(mail_from)
     known = not origin.refusal_rule and bool(origin.dn)
-    listings = annuaire.mailbox(conn, mail_from) if known and domain else []
+    listings = annuaire.mailbox(conn, mail_from, at) if known and domain else []
     if domain:
-        allowed = known and annuaire.whitelist_allows(conn, domain, origin.dn)
+        allowed = known and annuaire.whitelist_allows(conn, domain, origin.dn, at)
     else:
-        allowed = known and bool(annuaire.whitelist_domains(conn, origin.dn))
+        allowed = known and bool(annuaire.whitelist_domains(conn, origin.dn, at))
+    active = any(listing.active for listing in listings)
+    gone = annuaire.Former()
+    standing: annuaire.Standing = "unchecked"
+    since = 0
+    if known and domain and not active:  # the ordinary sender asks nothing more of the directory
+        if not listings:
+            gone = annuaire.former(conn, mail_from, at)
+        holders = [listing.id_nat for listing in listings] or [gone.id_nat]
+        standing, since = _standing_of_all(conn, holders, at)
     return rules.OperatorSender(
         encrypted=bool(origin.tls),
         certificate_rule=origin.refusal_rule,
         certificate_reason=origin.refusal_reason,
         shown=bool(origin.dn) or bool(origin.refusal_rule),
         domain=domain,
-        domain_listed=bool(domain) and annuaire.domain_listed(conn, domain),
+        domain_listed=bool(domain) and annuaire.domain_listed(conn, domain, at),
         dn_allowed=allowed,
-        list_usable=whitelist_usable(conn, policy),
+        list_usable=whitelist_usable(conn, policy, at),
         listed=bool(listings),
-        active=any(listing.active for listing in listings),
+        active=active,
+        hidden=bool(listings) and all(listing.red_list for listing in listings),
+        box_gone_at=gone.gone_at,
+        standing=standing,
+        gone_at=since,
         unlisted=policy.unlisted,
         from_patients=bool(domain) and domain == policy.patient_domain,
     )
 
 
-def whitelist_usable(conn: Connection, policy: Policy) -> bool:
-    """A list is there, and not older than the policy allows (fail closed)."""
-    age = annuaire.whitelist_age(conn, now_ms())
+def _standing_of_all(conn: Connection, holders: list[str], at: int | None) -> tuple[annuaire.Standing, int]:
+    """Where the holders of an address stand: struck off only when every one of them is."""
+    found = [annuaire.professional(conn, id_nat, at) for id_nat in holders if annuaire.is_person(id_nat)]
+    if not found:
+        return "unchecked", 0
+    return next((one for one in found if one[0] != "struck_off"), found[0])
+
+
+def whitelist_usable(conn: Connection, policy: Policy, at: int | None = None) -> bool:
+    """A list is there, and at that moment (ms; None: now) not older than the policy allows (fail closed)."""
+    if at is None:
+        age = annuaire.whitelist_age(conn, now_ms())
+    else:
+        then = (one for one in annuaire.whitelist_versions(conn) if one.imported_at <= at)
+        age = next((one.age(at) for one in then), None)
     return age is not None and (policy.whitelist_max_age == 0 or age <= policy.whitelist_max_age)
 
 
-def submitting_sender(conn: Connection, origin: Origin, mail_from: str) -> rules.SubmittingSender:
-    """Facts on the reverse-path of someone who signed in here."""
+def submitting_sender(
+    conn: Connection, origin: Origin, mail_from: str, at: int | None = None
+) -> rules.SubmittingSender:
+    """Facts on the reverse-path of someone who signed in here; the directory as at ``at`` (ms; None: now).
+
+    For the null one (a receipt, RFC 8098 §2.1), and for signing in, only who the sender is counts.
+    """
     signed_in = origin.kind != "none"
-    if not mail_from:  # a receipt (RFC 8098 §2.1): its From is checked when the content is there
-        return rules.SubmittingSender(signed_in=signed_in, owned=signed_in)
-    box = mail.box_by_address(conn, mail_from)
-    if box is None:
-        return rules.SubmittingSender(signed_in=signed_in, owned=False)
-    return rules.SubmittingSender(
-        signed_in=signed_in, owned=_owns(conn, origin, box), open=box.state == "open"
+    box = mail.box_by_address(conn, mail_from) if mail_from else None
+    told = rules.SubmittingSender(
+        signed_in=signed_in,
+        owned=_owns(conn, origin, box, at) if box is not None else signed_in and not mail_from,
+        open=box is None or box.state == "open",
+        why_not="there is no such mailbox here" if mail_from and box is None else "",
+    )
+    professional = _professional(conn, origin, box)
+    if professional:
+        standing, since = annuaire.professional(conn, professional, at)
+        told = msgspec.structs.replace(told, standing=standing, gone_at=since)
+    if origin.claim is None:
+        return told
+    match = annuaire.holder_match(conn, origin.claim, mail_from if box is not None else "", at)
+    checks = {check.name: check for check in match.checks}
+    profession, card, address = (checks.get(f"holder.{name}") for name in ("profession", "card", "address"))
+    return msgspec.structs.replace(
+        told,
+        owned=told.owned or (address is not None and address.ok),
+        why_not=address.text if address is not None else told.why_not,
+        mismatch=profession.text if profession is not None and not profession.ok else "",
+        card="" if card is None or not match.card_known else "good" if card.ok else "opposed",
     )
 
 
-def _owns(conn: Connection, origin: Origin, box: mail.Box) -> bool:
+def _professional(conn: Connection, origin: Origin, box: mail.Box | None) -> str:
+    """IdNat_PS of the professional behind a session; "" for anybody else."""
+    if origin.kind != "professional":
+        return ""
+    if origin.id_nat or origin.struct_id:
+        return origin.id_nat
+    own = box if box is not None and box.box_id == origin.box_id else mail.box_by_id(conn, origin.box_id)
+    return own.owner if own is not None and annuaire.is_person(own.owner) else ""
+
+
+def _owns(conn: Connection, origin: Origin, box: mail.Box, at: int | None = None) -> bool:
     """Whether the proven identity owns a mailbox: signed in to it, its holder, or so the annuaire says."""
     if box.box_id == origin.box_id:
         return True
@@ -77,12 +134,17 @@ def _owns(conn: Connection, origin: Origin, box: mail.Box) -> bool:
         return False
     ids = {origin.id_nat, origin.struct_id} - {""}
     return box.owner in ids or annuaire.owns(
-        conn, box.address, id_nat=origin.id_nat, struct_id=origin.struct_id
+        conn, box.address, id_nat=origin.id_nat, struct_id=origin.struct_id, at=at
     )
 
 
-def target(conn: Connection, policy: Policy, origin: Origin, recipient: str, size: int = 0) -> Target:
-    """Where a recipient's copy goes, and the checks on whether it may. ``size``: octets, once known."""
+def target(
+    conn: Connection, policy: Policy, origin: Origin, recipient: str, size: int = 0, at: int | None = None
+) -> Target:
+    """Where a recipient's copy goes, and the checks on whether it may. ``size``: octets, once known.
+
+    ``at`` (ms; None: now): for the whitelist; mailboxes and profiles are those of now.
+    """
     domain = domain_of(recipient)
     from_patient = origin.kind == "patient"
     checks: list[rules.Check] = []
@@ -119,7 +181,7 @@ def target(conn: Connection, policy: Policy, origin: Origin, recipient: str, siz
     if origin.kind == "operator":
         checks += rules.no_relay()
     elif not from_patient:
-        checks += rules.trusted_domain(listed=annuaire.domain_listed(conn, domain))
+        checks += rules.trusted_domain(listed=annuaire.domain_listed(conn, domain, at))
     return Target(recipient=recipient, checks=checks)
 
 
@@ -132,14 +194,15 @@ def patient_writes(
 ) -> rules.PatientWrites:
     """Facts on a patient's message to one address, as they stood at ``at`` (ms)."""
     domain = domain_of(recipient)
+    then = None if at == correspondence.FOREVER else at
     contact = correspondence.contact(conn, box_id, recipient, at)
     return rules.PatientWrites(
         to_patient=bool(policy.patient_domain) and domain == policy.patient_domain,
-        trusted=domain in policy.hosted or annuaire.domain_listed(conn, domain),
+        trusted=domain in policy.hosted or annuaire.domain_listed(conn, domain, then),
         contacted=contact.contacted,
         opened_at=contact.opened_at,
         ended_at=contact.ended_at,
-        officine=annuaire.is_officine(conn, recipient),
+        officine=annuaire.is_officine(conn, recipient, then),
     )
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from annuaire import Claim
+
 OriginKind = Literal["operator", "professional", "patient", "none"]
 Action = Literal["accept", "refuse", "defer"]
 
@@ -21,7 +23,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     ``operator``: another operator, by client certificate on the operators' port (``dn``).
     ``professional``: a person or organisation with a mailbox hosted here (certificate or password).
     ``patient``: a patient with a mailbox here. ``none``: nobody yet, or a certificate that was refused
-    (then ``refusal_*`` say why).
+    (then ``refusal_*`` say why). ``claim``: what the certificate of who signed in states about him.
     """
 
     kind: OriginKind = "none"
@@ -35,6 +37,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     peer: str = ""
     refusal_rule: str = ""
     refusal_reason: str = ""
+    claim: Claim | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,10 +20,11 @@ import msgspec
 import structlog
 from sqlalchemy import Connection
 
+import annuaire
 import patients
-from certs import CertVerdict
-from gateway.message import MessageIndex, MessageMeta, encode_meta, walk
-from gateway.routing import commit, facts, prefix, rules, system
+from certs import NOT_SIGNED, CertVerdict, SignatureVerdict, TrustStore
+from gateway.message import MessageIndex, MessageMeta, Signature, attachments, encode_meta
+from gateway.routing import commit, facts, prefix, rules, signature, system
 from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
 from gateway.routing.policy import Policy, domain_of
 from store import PasserelleError, Spool, Store, faults, mail, new_id
@@ -59,10 +60,18 @@ class Router:
     """Answers the SMTP session's questions, and accepts its messages.
 
     :param delivery_report: writes the report that NOTIFY=SUCCESS asks for; None: none is sent.
+    :param trust: judges who signed a message (S/MIME); None: signatures are not looked at.
     """
 
-    def __init__(self, store: Store, policy: Policy, delivery_report: DeliveryReport | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy,
+        delivery_report: DeliveryReport | None = None,
+        trust: TrustStore | None = None,
+    ) -> None:
         self.store = store
+        self._signatures = signature.Signatures(store, trust) if trust is not None else None
         self.policy = policy
         self._delivery_report = delivery_report
         self._senders: dict[tuple[Origin, str], tuple[float, Verdict]] = {}
@@ -113,17 +122,26 @@ class Router:
         return None if box_id is None else await self.signed_in(box_id, peer=peer)
 
     async def external(self, verdict: CertVerdict) -> Origin | None:
-        """Sign in by certificate: for SASL EXTERNAL. None when the certificate does not hold."""
-        who = verdict.identity
-        if not verdict.ok or not (who.id_nat or who.struct_id):
+        """Sign in by certificate: for SASL EXTERNAL. None when the certificate does not hold.
+
+        A certificate whose holder the directory refuses (struck off, card opposed) gives an origin that says
+        why.
+        """
+        claim = annuaire.claim_of(verdict.identity)
+        if not verdict.ok or not (claim.id_nat or claim.struct_id):
             return None
-        return Origin(
+        origin = Origin(
             kind="professional",
-            name=who.name,
-            dn=who.subject_dn,
-            id_nat=who.id_nat if who.kind == "person" else "",
-            struct_id=who.struct_id if who.kind != "person" else "",
+            name=verdict.identity.name,
+            dn=verdict.identity.subject_dn,
+            id_nat=claim.id_nat,
+            struct_id=claim.struct_id,
+            claim=claim,
         )
+        judged = rules.verdict(await self.store.aread(sender_checks, self.policy, origin, ""))
+        if judged.accepted:
+            return origin
+        return Origin(dn=origin.dn, refusal_rule=judged.rule, refusal_reason=judged.peer)
 
     # -- questions of MAIL and RCPT -------------------------------------------------------------
 
@@ -187,15 +205,24 @@ class Router:
         if gathered is None:
             gathered = await self.store.aread(self._gather, origin, envelope, index)
         verdict = self._decide(gathered, envelope, index)
+        signed = NOT_SIGNED
+        if verdict.accepted and self._signatures is not None:
+            signed = await self._signatures.verdict(spool, index, gathered.author, envelope.received_at)
+            verdict = rules.verdict(
+                rules.message_signature(signed.state, signed.reason, self.policy.smime == "refuse-broken")
+            )
         if not verdict.accepted:
             for recipient in envelope.recipients:
                 self._keep_refusal(origin, envelope.mail_from, recipient.address, verdict, envelope.trace_id)
             return verdict
         faults.point("routing.before_placing")
-        if index.size < _IN_PLACE and len(gathered.targets) < 4:
-            kwargs = self._place(gathered, origin, envelope, spool, index, sha256)
+        work = (gathered, origin, envelope, spool, index, sha256, signed)
+        # Our report may be signed, which takes longer than the loop may wait.
+        asking = any(_wants_report(recipient) for recipient in envelope.recipients)
+        if index.size < _IN_PLACE and len(gathered.targets) < 4 and not asking:
+            kwargs = self._place(*work)
         else:
-            kwargs = await self.store.in_thread(self._place, gathered, origin, envelope, spool, index, sha256)
+            kwargs = await self.store.in_thread(self._place, *work)
         faults.point("routing.placed")
         try:
             accepted = await self.store.awrite(commit.accept, **kwargs)
@@ -285,6 +312,7 @@ class Router:
         spool: Spool,
         index: MessageIndex,
         sha256: bytes,
+        signed: SignatureVerdict,
     ) -> dict[str, Any]:
         """Seal the body for every box and say what the transaction shall do. Blocking for a large one."""
         targets, author, contact = gathered.targets, gathered.author, gathered.contact
@@ -304,13 +332,15 @@ class Router:
             subject=index.facts.subject, end_header=index.facts.mss_end_header, automatic=automatic
         )
         told = {"message_id": index.facts.message_id, "trace_id": envelope.trace_id}
+        results, seen = signature.auth_results(signed), signature.kept(signed, envelope.received_at)
         deliveries = []
         for target, _ in here:
             copy = self._copy(
                 target.box_id,
-                prefix.build_prefix(shown, origin, self.policy.hostname, target.recipient),
+                prefix.build_prefix(shown, origin, self.policy.hostname, target.recipient, results),
                 spool,
                 index,
+                seen,
             )
             from_professional = bool(target.ins) and origin.kind != "patient"
             deliveries.append(
@@ -331,7 +361,7 @@ class Router:
         relay = sent = None
         if away or (here and origin.kind in self.policy.keep_sent):
             box_id = origin.box_id or self._sender_box(envelope.mail_from or author)
-            own = self._copy(box_id, prefix.received(shown, origin, self.policy.hostname), spool, index)
+            own = self._copy(box_id, prefix.received(shown, origin, self.policy.hostname), spool, index, seen)
             if origin.kind in self.policy.keep_sent:
                 sent = commit.Delivery(box_id=box_id, recipient="", rule="", digest=b"", message=own)
             if away:
@@ -346,7 +376,11 @@ class Router:
             **told,
             "sender": envelope.mail_from.casefold(),
             "sha256": sha256,
-            "detail": {"size": str(index.size), "by": _proof(origin)},
+            "detail": {
+                "size": str(index.size),
+                "by": _proof(origin),
+                **signature.evidence_detail(signed),
+            },
             "deliveries": deliveries,
             "relay": relay,
             "sent": sent,
@@ -357,7 +391,7 @@ class Router:
         self, envelope: Envelope, delivered: list[Recipient], index: MessageIndex
     ) -> commit.Report | None:
         """The report on a delivery here, where the sender asked for one (RFC 3461 §4.1, §5.2.1)."""
-        asking = [asked for asked in delivered if "SUCCESS" in asked.notify.upper().split(",")]
+        asking = [asked for asked in delivered if _wants_report(asked)]
         if not asking or not envelope.mail_from or self._delivery_report is None:
             return None
         local = domain_of(envelope.mail_from) in (*self.policy.hosted, self.policy.patient_domain)
@@ -375,8 +409,10 @@ class Router:
         box = self.store.read(mail.box_by_address, mail_from)
         return box.box_id if box else 0
 
-    def _copy(self, box_id: int, lines: bytes, spool: Spool, index: MessageIndex) -> mail.NewMessage:
-        meta = encode_meta(MessageMeta(prefix=lines, index=index))
+    def _copy(
+        self, box_id: int, lines: bytes, spool: Spool, index: MessageIndex, seen: Signature | None
+    ) -> mail.NewMessage:
+        meta = encode_meta(MessageMeta(prefix=lines, index=index, signature=seen))
         return self.store.new_message(box_id, spool, meta, prefix_size=len(lines))
 
     def _job(
@@ -400,7 +436,7 @@ class Router:
         self, target: facts.Target, origin: Origin, envelope: Envelope, index: MessageIndex, message_id: int
     ) -> FilingJob | None:
         known = index.facts
-        if self.policy.y == "none" or known.auto or not any(part.attached for _, part in walk(index.root)):
+        if self.policy.y == "none" or known.auto or not attachments(index.root):
             return None
         # RFC 8098 §2.1: no automatic receipt when it would go elsewhere than the reverse-path
         report = known.disposition_to[0].address if len(known.disposition_to) == 1 else ""
@@ -423,6 +459,10 @@ def sender_checks(conn: Connection, policy: Policy, origin: Origin, mail_from: s
     if origin.kind in ("patient", "professional"):
         return rules.submitting_sender(facts.submitting_sender(conn, origin, mail_from))
     return rules.operator_sender(facts.operator_sender(conn, policy, origin, mail_from))
+
+
+def _wants_report(recipient: Recipient) -> bool:
+    return "SUCCESS" in recipient.notify.upper().split(",")  # RFC 3461 §4.1
 
 
 def _proof(origin: Origin) -> str:

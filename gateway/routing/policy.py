@@ -9,6 +9,7 @@ import msgspec
 from gateway.routing.rules import Unlisted
 
 Y = Literal["all", "xdm", "none"]
+Smime = Literal["report", "refuse-broken"]
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +22,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     :param unlisted: whether a sender absent from the annuaire is accepted (APP boxes are not published).
     :param whitelist_max_age: ms after which the list of domains no longer authorises anybody; 0: never.
     :param y: what is filed into the record: all documents, those of XDM archives, none.
+    :param smime: a message whose signature is broken is delivered and flagged, or refused.
     :param keep_sent: whose submitted messages are also kept in their Sent folder.
     """
 
@@ -32,6 +34,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     size_limit: int = 25 * 1024 * 1024
     whitelist_max_age: int = 0
     y: Y = "all"
+    smime: Smime = "report"
     keep_sent: frozenset[str] = frozenset({"patient"})
 
 

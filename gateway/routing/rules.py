@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from annuaire import Standing, standing_text
+from annuaire import day as day_of
 from gateway.routing.model import Verdict
 
 ProfileState = Literal["", "known", "notified", "opened", "activated", "opposed", "closed", "suspended"]
@@ -51,6 +53,8 @@ class OperatorSender(msgspec.Struct, frozen=True, kw_only=True):
     ``domain`` is that of the reverse-path, "" for the null one; ``domain_listed``: it is in the
     whitelist; ``dn_allowed``: for this domain with this certificate's DN (any domain for the null
     reverse-path). ``listed``/``active``: the address is in the annuaire, its holder practises.
+    ``hidden``: it is there, on the liste rouge. ``box_gone_at`` (ms): since when it is there no more, 0 if it
+    never was. ``standing``: of its holder, the former one when it is gone, since ``gone_at`` (ms).
     """
 
     encrypted: bool
@@ -63,6 +67,10 @@ class OperatorSender(msgspec.Struct, frozen=True, kw_only=True):
     list_usable: bool = True
     listed: bool = False
     active: bool = True
+    hidden: bool = False
+    box_gone_at: int = 0
+    standing: Standing = "unchecked"
+    gone_at: int = 0
     unlisted: Unlisted = "accept"
     from_patients: bool = False
 
@@ -116,48 +124,65 @@ def _list_usable(facts: OperatorSender) -> Check:
 
 
 def _in_annuaire(facts: OperatorSender) -> Check:
-    if not facts.listed:
-        held = facts.unlisted == "accept"
-        return Check(
-            "sender.annuaire",
-            held,
-            "the sender is not published in the annuaire, which this gateway accepts"
-            if held
-            else "the sender is not published in the annuaire",
-        )
-    return Check(
-        "sender.annuaire",
-        facts.active,
-        "the sender is published in the annuaire and practises"
-        if facts.active
-        else "the annuaire says that the sender no longer practises",
-    )
+    # Who was struck off has left the annuaire with his mailbox: that he is not published says nothing then.
+    if facts.standing == "struck_off" and not (facts.listed and facts.active):
+        return Check("sender.annuaire", False, standing_text("struck_off", facts.gone_at))
+    if facts.listed and not facts.active:
+        return Check("sender.annuaire", False, standing_text(facts.standing, facts.gone_at))
+    if facts.listed:
+        how = "known to the annuaire, on the liste rouge," if facts.hidden else "published in the annuaire"
+        return Check("sender.annuaire", True, f"the sender is {how} and practises")
+    held = facts.unlisted == "accept"
+    if facts.box_gone_at:
+        text = f"the annuaire no longer publishes the sender since {day_of(facts.box_gone_at)}"
+    else:
+        text = "the sender is not published in the annuaire"
+    return Check("sender.annuaire", held, f"{text}, which this gateway accepts" if held else text)
 
 
 class SubmittingSender(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts on a message that someone with a mailbox here submits."""
+    """Facts on a message that someone with a mailbox here submits.
+
+    ``owned``: the proven identity owns the reverse-path address; ``why_not``: the annuaire's reason.
+    ``mismatch``: in what else certificate and annuaire disagree. ``standing``: of the professional behind
+    the session, since ``gone_at`` (ms); None for anybody else. ``card``: "" where none can be judged.
+    """
 
     signed_in: bool
-    owned: bool  # the proven identity owns the reverse-path address
+    owned: bool
     open: bool = True
+    why_not: str = ""
+    mismatch: str = ""
+    standing: Standing | None = None
+    gone_at: int = 0
+    card: Literal["", "good", "opposed"] = ""
 
 
 def submitting_sender(facts: SubmittingSender) -> list[Check]:
     """May this session send as this address?"""
-    return [
+    checks = [
         Check(
             "sender.signed_in",
             facts.signed_in,
             "the sender has signed in" if facts.signed_in else "sign in first",
             530,
             "5.7.0",
-        ),
+        )
+    ]
+    if facts.card:
+        held = facts.card == "good"
+        text = "the card of the certificate is not opposed" if held else "the card is opposed"
+        checks.append(Check("sender.card", held, text))
+    if facts.standing is not None:
+        # Only who was there and has gone is refused: what was never loaded or never known accuses nobody.
+        held = facts.standing != "struck_off"
+        checks.append(Check("sender.annuaire", held, standing_text(facts.standing, facts.gone_at)))
+    return [
+        *checks,
         Check(
             "sender.identity",
-            facts.owned,
-            "the proven identity owns the sender address"
-            if facts.owned
-            else "the proven identity does not own the sender address",
+            facts.owned and not facts.mismatch,
+            _identity_text(facts),
             550,
             "5.7.1",
         ),
@@ -169,6 +194,15 @@ def submitting_sender(facts: SubmittingSender) -> list[Check]:
             "5.2.1",
         ),
     ]
+
+
+def _identity_text(facts: SubmittingSender) -> str:
+    if facts.mismatch:
+        return facts.mismatch
+    if facts.owned:
+        return "the proven identity owns the sender address"
+    reason = f": {facts.why_not}" if facts.why_not else ""
+    return f"the proven identity does not own the sender address{reason}"
 
 
 class Authorship(msgspec.Struct, frozen=True, kw_only=True):
@@ -347,6 +381,13 @@ def patient_writes(facts: PatientWrites) -> list[Check]:
 
 
 # -- the message --------------------------------------------------------------------------------
+
+
+def message_signature(state: str, reason: str, refuse_broken: bool) -> list[Check]:
+    """Is the message unaltered, as far as its S/MIME signature tells, or is that only to be reported?"""
+    ok = state != "broken" or not refuse_broken
+    text = "the signature does not forbid delivery" if ok else f"the signature does not hold: {reason}"
+    return [Check("message.signature", ok, text, 550, "5.7.7")]  # RFC 3463 §3.8: integrity failure
 
 
 def message_size(*, size: int, limit: int) -> list[Check]:

@@ -12,6 +12,7 @@ from gateway.smtp.ports import Limits, Router
 from gateway.smtp.relay import RelayWorker, Schedule
 from gateway.smtp.routes import Route, RouteError, Routes
 from gateway.smtp.server import SmtpServer
+from gateway.smtp.signed import sign_message, signed_or_not
 
 __all__ = [
     "DsnRecipient",
@@ -31,5 +32,7 @@ __all__ = [
     "build_dsn",
     "build_mdn",
     "drop_relay",
+    "sign_message",
+    "signed_or_not",
     "wanted",
 ]

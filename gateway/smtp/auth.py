@@ -85,6 +85,8 @@ class Mechanisms(msgspec.Struct, kw_only=True):
         origin = await self.external(verdict)
         if origin is None:
             raise AuthRefusedError("the certificate opens no mailbox here", rule="sender.identity")
+        if origin.refusal_rule:  # struck off, or on a card that was opposed
+            raise AuthRefusedError(origin.refusal_reason, rule=origin.refusal_rule)
         wanted = _text(response)
         # RFC 4422 App. A.2: an authorization identity may be asked for; only one's own is given. A
         # certificate that stands for several mailboxes has no single address: MAIL is judged by the rules.

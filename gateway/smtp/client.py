@@ -22,7 +22,7 @@ import aiosmtplib
 import msgspec
 import structlog
 
-from certs import peer_chain
+from certs import peer_chain, stapled_response
 from gateway.routing.model import RelayJob
 from gateway.smtp.address import needs_utf8
 from gateway.smtp.dotreader import DotWriter
@@ -35,11 +35,16 @@ log = structlog.get_logger("relay")
 # (casefolded domain, subject DN of the server's certificate) → is this an operator of the domain?
 Allowed = Callable[[str, str], Awaitable[bool]]
 Result = Literal["sent", "retry", "failed"]
+# OpenSSL's names of the alerts about a certificate
+_ALERTS = re.compile(r"ALERT_(?:.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\s*(.*)", re.DOTALL)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one recipient. ``reply`` is the reply line that decided, ours or the peer's."""
+    """What became of one recipient. ``reply`` is the reply line that decided, ours or the peer's.
+
+    :param about_us: the peer refused who we are, before it was told of a recipient.
+    """
 
     result: Result
     rule: str
@@ -47,6 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reply: str
     host: str = ""
     dsn_offered: bool = False
+    about_us: bool = False
 
 
 class Content(msgspec.Struct, kw_only=True):
@@ -63,6 +69,13 @@ class PeerError(PasserelleError):
 
     code = 451
     enhanced = "4.4.1"
+
+
+class IdentityRefusedError(PeerError):
+    """The server does not take the certificate that we showed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("relay.identity", reason, enhanced="4.7.5")
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,11 +122,13 @@ class RelayClient:
 
     async def __aenter__(self) -> RelayClient:
         """Connect and prove both sides. Raises :class:`PeerError`."""
+        tls = False
         try:
             await self._smtp.connect()
             await self._smtp.ehlo()
             if not self._smtp.supports_extension("starttls"):
                 raise PeerError("relay.tls", "the server does not offer STARTTLS", enhanced="4.7.4")
+            tls = True
             await self._smtp.starttls(tls_context=self._context, timeout=self.timeouts.connect)
             await self._judge()
             await self._smtp.ehlo()
@@ -122,6 +137,13 @@ class RelayClient:
             raise
         except (aiosmtplib.SMTPException, OSError) as error:
             self._smtp.close()
+            if _certificate_alert(error):
+                raise IdentityRefusedError("the server does not accept our certificate") from error
+            # Its alert may be lost, and with TLS 1.3 it looks at our certificate after we think that the
+            # handshake is done (RFC 8446 §4.4.2.4): all that is seen is that it closes.
+            if tls and isinstance(error, aiosmtplib.SMTPServerDisconnected):
+                reason = "the server closed during TLS: it may not accept our certificate"
+                raise IdentityRefusedError(reason) from error
             raise PeerError("relay.connection", _words(error)) from error
         protocol, transport = self._smtp.protocol, self._smtp.transport
         assert protocol is not None
@@ -146,8 +168,9 @@ class RelayClient:
         return self._smtp.is_connected
 
     async def _judge(self) -> None:
-        chain = peer_chain(self._smtp.get_transport_info("ssl_object"))
-        verdict = await self._trust.check(chain, "server")
+        tls = self._smtp.get_transport_info("ssl_object")
+        # RFC 6066 §8: the server may have sent the status of its certificate along.
+        verdict = await self._trust.check(peer_chain(tls), "server", stapled=stapled_response(tls))
         if not verdict.ok:
             raise PeerError("relay.certificate", f"server: {verdict.reason}", enhanced="4.7.5")
         if not await self._allowed(self.domain, verdict.identity.subject_dn):
@@ -219,7 +242,12 @@ class RelayClient:
             words += [f"RET={job.ret}"] if job.ret else []
             words += [f"ENVID={job.envid}"] if job.envid else []
         code, text = await self._command("MAIL", *words)
-        return None if code == 250 else self._outcome(code, text)
+        if code == 250:
+            return None
+        outcome = self._outcome(code, text)
+        # RFC 3463 §3.8: security or policy. At MAIL the peer knows of us only.
+        about_us = outcome.status.split(".")[1] == "7"
+        return msgspec.structs.replace(outcome, about_us=about_us)
 
     async def _rcpt(self, jobs: list[RelayJob], outcomes: list[Outcome | None]) -> list[int]:
         taken = []
@@ -325,6 +353,16 @@ class RelayClient:
 async def _of(*parts: bytes) -> AsyncIterator[bytes]:
     for part in parts:
         yield part
+
+
+def _certificate_alert(error: BaseException) -> bool:
+    """Whether the peer ended TLS because of our certificate (RFC 8446 §6.2)."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) and _ALERTS.search(cause.reason or ""):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _words(error: BaseException) -> str:

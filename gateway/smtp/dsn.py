@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.smtp.params import xtext_decode
-from gateway.smtp.reports import encoded, new_boundary, one_line, rfc_date, shown_header
+from gateway.smtp.reports import encoded, new_boundary, one_line, rfc_date, seven_bit, shown_header
 from store.errors import InvalidInputError, PasserelleError
 
 DsnAction = Literal["failed", "delayed", "delivered", "relayed"]
@@ -130,14 +130,16 @@ def build_dsn(
     status_type = "message/global-delivery-status" if wide else "message/delivery-status"
     header_type = "text/rfc822-headers" if shown.isascii() else "message/global-headers"
     parts = [
-        ("text/plain; charset=utf-8", "8bit", _text(recipients).encode()),
-        (status_type, "8bit" if wide else "7bit", _status(hostname, envid, arrival, now, recipients)),
-        (header_type, "7bit" if shown.isascii() else "8bit", shown),
+        ("text/plain; charset=utf-8", _text(recipients).encode()),
+        (status_type, _status(hostname, envid, arrival, now, recipients)),
+        (header_type, shown),
     ]
     out = ["\r\n".join(top).encode() + b"\r\n\r\n"]
-    for media, encoding, content in parts:
+    for media, content in parts:
+        # The report may be signed, and nobody on its way shall have to convert it (RFC 8551 §3.1.3).
+        encoding = "7bit" if content.isascii() else "quoted-printable"
         head = f"--{boundary}\r\nContent-Type: {media}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-        out.append(head.encode() + content + b"\r\n")
+        out.append(head.encode() + (content if content.isascii() else seven_bit(content)) + b"\r\n")
     out.append(f"--{boundary}--\r\n".encode())
     return b"".join(out)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from gateway.smtp.reports import base64_lines, encoded, new_boundary, one_line, rfc_date
+from gateway.smtp.reports import base64_lines, encoded, new_boundary, one_line, rfc_date, seven_bit
 from store.errors import InvalidInputError
 
 
@@ -133,7 +133,7 @@ def _pieces(
     yield "\r\n".join([*top, f"Content-Type: {whole}", "", ""]).encode()
     if outer:
         yield f"--{outer}\r\nContent-Type: {report}\r\n\r\n".encode()
-    yield _head(boundary, "text/plain; charset=utf-8", "8bit") + text + b"\r\n"
+    yield _head(boundary, "text/plain; charset=utf-8", "quoted-printable") + seven_bit(text) + b"\r\n"
     yield _head(boundary, "message/disposition-notification", "7bit") + disposition + b"\r\n"
     if original is not None:
         yield _head(boundary, "message/rfc822", "8bit")

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 import evidence
+from certs import Signing
 from gateway.message import MessageIndex
 from gateway.routing import prepare
 from gateway.routing.model import RelayJob
 from gateway.smtp.client import Outcome
 from gateway.smtp.dsn import DsnAction, DsnRecipient, build_dsn, wanted
+from gateway.smtp.signed import signed_or_not
 from store import PasserelleError, Store, Tx, mail, new_id, now_ms, operation, tasks
 from store.tasks import Task
 
@@ -113,10 +115,14 @@ def _prove(tx: Tx, end: RelayEnd, report: mail.NewMessage | None) -> None:
 
 
 class Ledger:
-    """Writes outcomes down, with the report that the sender asked for or must have."""
+    """Writes outcomes down, with the report that the sender asked for or must have.
 
-    def __init__(self, store: Store, hostname: str, sender: str = "") -> None:
+    :param sender: whom reports come from. :param signing: signs them; None: they are not signed.
+    """
+
+    def __init__(self, store: Store, hostname: str, sender: str = "", signing: Signing | None = None) -> None:
         self._store = store
+        self._signing = signing
         self._hostname = hostname
         self._sender = sender
 
@@ -220,7 +226,10 @@ class Ledger:
             message_id=job.header_message_id,
         )
         try:
-            message, _ = await self._store.in_thread(prepare, self._store, task.box_id, raw)
+            message, _ = await self._store.in_thread(self._prepare, task.box_id, raw)
         except PasserelleError:
             return None  # the sender's box is gone, and its key with it
         return message
+
+    def _prepare(self, box_id: int, raw: bytes) -> tuple[mail.NewMessage, MessageIndex]:
+        return prepare(self._store, box_id, signed_or_not(raw, self._signing))

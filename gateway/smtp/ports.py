@@ -41,7 +41,13 @@ class Router(Protocol):
 class Trust(Protocol):
     """``certs.TrustStore``: is this chain (DER, leaf first) good for this purpose now?"""
 
-    async def check(self, chain: Sequence[bytes], purpose: Purpose, at: int | None = None) -> CertVerdict: ...
+    async def check(
+        self,
+        chain: Sequence[bytes],
+        purpose: Purpose,
+        at: int | None = None,
+        stapled: bytes | None = None,
+    ) -> CertVerdict: ...
 
 
 # Submission: who owns this mailbox and password; None: nobody. Never hashes on the event loop.

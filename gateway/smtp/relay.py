@@ -14,16 +14,25 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import groupby
 
 import msgspec
 import structlog
 
+from certs import Signing
 from gateway.message import MessageIndex, MessageMeta, decode_meta
 from gateway.routing.model import RelayJob
 from gateway.smtp.address import domain_of
-from gateway.smtp.client import Allowed, Content, Outcome, PeerError, RelayClient, Timeouts
+from gateway.smtp.client import (
+    Allowed,
+    Content,
+    IdentityRefusedError,
+    Outcome,
+    PeerError,
+    RelayClient,
+    Timeouts,
+)
 from gateway.smtp.outcomes import Ledger
 from gateway.smtp.ports import Trust
 from gateway.smtp.routes import RouteError, Routes
@@ -53,8 +62,11 @@ class RelayWorker:
     """Runs until :meth:`close`; any number of them may work on one store.
 
     :param routes: where a domain's servers are. :param context: ``certs.client_context``.
+    :param others: contexts with other certificates of ours, for a server that refuses who we are: while a
+        certificate is renewed, its whitelist may still, or already, name another one.
     :param trust: judges servers' certificates. :param allowed: the whitelist (domain, DN).
     :param hostname: our name in EHLO and reports. :param reports_from: whom reports come from.
+    :param signing: signs them; None: they are not signed.
     """
 
     def __init__(
@@ -66,7 +78,9 @@ class RelayWorker:
         trust: Trust,
         allowed: Allowed,
         hostname: str,
+        others: Sequence[ssl.SSLContext] = (),
         reports_from: str = "",
+        signing: Signing | None = None,
         schedule: Schedule | None = None,
         timeouts: Timeouts | None = None,
         owner: str = "relay",
@@ -75,7 +89,8 @@ class RelayWorker:
         lease_ms: int = 30 * 60_000,
         poll: float = 5.0,
     ) -> None:
-        self.context = context  # may be replaced at certificate renewal
+        self.context = context  # both may be replaced at certificate renewal
+        self.others = others
         self._store = store
         self._routes = routes
         self._trust = trust
@@ -88,7 +103,7 @@ class RelayWorker:
         self._batch = batch
         self._lease_ms = lease_ms
         self._poll = poll
-        self._ledger = Ledger(store, hostname, reports_from)
+        self._ledger = Ledger(store, hostname, reports_from, signing)
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._main: asyncio.Task[None] | None = None
@@ -183,38 +198,53 @@ class RelayWorker:
             await self._all(rest, _ours(error))
             return
         problem: PasserelleError = PeerError("relay.connection", "no connection, or none for long enough")
+        contexts = [self.context, *self.others]
         for route in routes:
-            try:
-                async with RelayClient(
-                    route=route,
-                    domain=domain,
-                    hostname=self._hostname,
-                    context=self.context,
-                    trust=self._trust,
-                    allowed=self._allowed,
-                    timeouts=self._timeouts,
-                ) as client:
-                    rest = await self._send_all(client, rest, until)
-            except PeerError as error:
-                log.info("peer_unusable", domain=domain, host=route.host, rule=error.rule)
-                problem = error
-                continue
-            if not rest:
-                return
+            for context in contexts:
+                refused = False  # as the holder of this certificate
+                try:
+                    async with RelayClient(
+                        route=route,
+                        domain=domain,
+                        hostname=self._hostname,
+                        context=context,
+                        trust=self._trust,
+                        allowed=self._allowed,
+                        timeouts=self._timeouts,
+                    ) as client:
+                        last = context is contexts[-1]
+                        rest, refused = await self._send_all(client, rest, until, last=last)
+                except PeerError as error:
+                    log.info("peer_unusable", domain=domain, host=route.host, rule=error.rule)
+                    problem = error
+                    refused = isinstance(error, IdentityRefusedError)
+                if not rest:
+                    return
+                if not refused:
+                    break
+                log.info("certificate_not_accepted", domain=domain, host=route.host)
         await self._all(rest, _ours(problem))
 
-    async def _send_all(self, client: RelayClient, work: list[_Work], until: int) -> list[_Work]:
-        """Send over one connection; what it did not come to, for the next server or a later time."""
+    async def _send_all(
+        self, client: RelayClient, work: list[_Work], until: int, *, last: bool
+    ) -> tuple[list[_Work], bool]:
+        """Send over one connection; what it did not come to, for the next server or a later time.
+
+        :param last: we have no further certificate to show.
+        :returns: what is left, and whether because the server refused our certificate.
+        """
         groups = [list(group) for _, group in groupby(sorted(work, key=_by_message), key=_by_message)]
         while groups:
             if not client.usable or now_ms() > until - self._lease_ms // 2:
                 break
             group = groups.pop(0)
             for start in range(0, len(group), 50):
-                await self._send_one(client, group[start : start + 50])
-        return [item for group in groups for item in group]
+                if not await self._send_one(client, group[start : start + 50], last=last):
+                    return [*group[start:], *(item for group in groups for item in group)], True
+        return [item for group in groups for item in group], False
 
-    async def _send_one(self, client: RelayClient, group: list[_Work]) -> None:
+    async def _send_one(self, client: RelayClient, group: list[_Work], *, last: bool) -> bool:
+        """One transaction; False, with nothing written down, when another certificate may do better."""
         task, job = group[0]
         found = await self._stored(task.box_id, job.message_id)
         if found is None:
@@ -225,14 +255,17 @@ class RelayWorker:
                 reply="554 5.3.0 the message is gone [relay.message]",
             )
             await self._all(group, gone)
-            return
+            return True
         message, meta = found
         faults.point("relay.leased")
         outcomes = await client.send([item[1] for item in group], self._content(message, meta))
         faults.point("relay.sent")
+        if not last and all(outcome.about_us for outcome in outcomes):
+            return False
         for (one, its), outcome in zip(group, outcomes, strict=True):
             await self._write_down(one, its, outcome, meta)
         faults.point("relay.ended")
+        return True
 
     async def _stored(self, box_id: int, message_id: int) -> tuple[mail.StoredMessage, MessageMeta] | None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 import secrets
 from collections.abc import Iterable, Iterator
@@ -44,6 +45,11 @@ def shown_header(header: bytes) -> bytes:
         if name in SHOWN_FIELDS:
             kept.append(field.rstrip(b"\r\n"))
     return b"".join(field + b"\r\n" for field in kept)
+
+
+def seven_bit(text: bytes) -> bytes:
+    """Lines of text (CRLF) as quoted-printable (RFC 2045 §6.7): no relay needs to change them."""
+    return binascii.b2a_qp(text, istext=True)
 
 
 def base64_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -32,7 +32,7 @@ TELLING = {
     "user",
 }
 # `….name` of things that are no persons
-THINGS = {"path", "file", "certificate", "key", "operation", "process", "layout"}
+THINGS = {"path", "file", "figure", "certificate", "key", "operation", "process", "layout"}
 
 
 def log_calls(module: Module) -> Iterator[ast.Call]:

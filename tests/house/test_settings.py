@@ -56,9 +56,24 @@ BAD = {
         "gateway.message_size: Input should be less than or equal to 1073741824",
     ),
     "text for a number": (
-        GATEWAY + 'whitelist_max_age_days = "a week"\n',
+        GATEWAY + '[whitelist]\nmax_age_days = "a week"\n',
         "settings.value",
-        "gateway.whitelist_max_age_days: Input should be a valid integer",
+        "whitelist.max_age_days: Input should be a valid integer",
+    ),
+    "a warning that never comes": (
+        GATEWAY + "[whitelist]\nwarn_days = 8\n",
+        "settings.value",
+        "whitelist: warn_days is more than max_age_days",
+    ),
+    "a URL that is none": (
+        GATEWAY + '[whitelist]\nurl = "ftp://exemple.test/liste.xml"\n',
+        "settings.value",
+        "whitelist.url: Value error, must be a URL",
+    ),
+    "a password in a URL": (
+        GATEWAY + '[fhir]\nurl = "https://me:secret@exemple.test/fhir"\n',
+        "settings.value",
+        "fhir.url: Value error, must be a URL",
     ),
     "a list of the wrong things": (
         GATEWAY + "hosted_domains = [1]\n",
@@ -93,6 +108,11 @@ BAD = {
     "no time to relay": (GATEWAY + "[relay]\nlifetime_hours = 0\n", "settings.value", "relay.lifetime_hours"),
     "nobody to relay": (GATEWAY + "[relay]\nconcurrency = 0\n", "settings.value", "relay.concurrency"),
     "too many processes": (GATEWAY + "[run]\nfronts = 100\n", "settings.value", "run.fronts"),
+    "a base that is no name": (
+        GATEWAY + '[ldap]\nbase = "annuaire"\n',
+        "settings.value",
+        "ldap.base: Value error, that is no distinguished name",
+    ),
     "a log of another kind": (GATEWAY + '[run]\nlog_format = "xml"\n', "settings.value", "run.log_format"),
 }
 

@@ -40,6 +40,7 @@ def every(**values: tuple[Any, ...]) -> list[dict[str, Any]]:
 
 
 BOTH = (False, True)
+DAY = 1_790_000_000_000
 
 
 # -- who sends ------------------------------------------------------------------------------------
@@ -56,10 +57,16 @@ def operator_model(f: dict[str, Any]) -> Refusal:
         # a domain belongs to the certificates that the list names for it; the patients' to nobody outside
         (not f["dn_allowed"], "sender.whitelist", 550),
         (known_domain and f["from_patients"], "sender.whitelist", 550),
+        # who was struck off may not write, his box still published or gone with him
+        (known_domain and not practising(f) and f["standing"] == "struck_off", "sender.annuaire", 550),
         # APP boxes are not published, so the operator decides; who no longer practises may not write
         (known_domain and not f["listed"] and f["unlisted"] == "refuse", "sender.annuaire", 550),
         (known_domain and f["listed"] and not f["active"], "sender.annuaire", 550),
     )
+
+
+def practising(f: dict[str, Any]) -> bool:
+    return bool(f["listed"] and f["active"])
 
 
 OPERATOR = every(
@@ -72,6 +79,8 @@ OPERATOR = every(
     list_usable=BOTH,
     listed=BOTH,
     active=BOTH,
+    standing=("unchecked", "struck_off", "no_activity"),
+    hidden=BOTH,
     unlisted=("accept", "refuse"),
     from_patients=BOTH,
 )
@@ -113,14 +122,58 @@ def test_the_whitelist_refusal_says_why(listed: bool, patients: bool, words: str
     assert words in rules.verdict(rules.operator_sender(facts)).peer
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"listed": False}, "is not published in the annuaire"),
+        ({"listed": False, "box_gone_at": DAY}, "no longer publishes the sender since 2026-09-21"),
+        ({"listed": True, "active": False, "standing": "no_activity"}, "lists no activity"),
+        ({"listed": True, "active": False, "standing": "struck_off", "gone_at": DAY}, "since 2026-09-21"),
+        ({"listed": False, "standing": "struck_off", "gone_at": DAY}, "struck off"),
+    ],
+)
+def test_the_annuaire_refusal_says_why(facts: dict[str, Any], words: str) -> None:
+    told = rules.OperatorSender(
+        encrypted=True, domain="a.test", domain_listed=True, dn_allowed=True, unlisted="refuse", **facts
+    )
+    refused = rules.verdict(rules.operator_sender(told))
+    assert (refused.rule, words in refused.peer) == ("sender.annuaire", True), refused.peer
+
+
+def test_the_liste_rouge_is_told_and_refuses_nobody() -> None:
+    facts = rules.OperatorSender(
+        encrypted=True, domain="a.test", domain_listed=True, dn_allowed=True, listed=True, hidden=True
+    )
+    accepted = rules.verdict(rules.operator_sender(facts))
+    assert (accepted.accepted, "liste rouge" in accepted.log) == (True, True)
+
+
 def test_submitting_sender_in_every_case() -> None:
-    for facts in every(signed_in=BOTH, owned=BOTH, open=BOTH):
+    cases = every(
+        signed_in=BOTH,
+        owned=BOTH,
+        open=BOTH,
+        mismatch=("", "the certificate states the profession 10, the annuaire 21"),
+        standing=(None, "practises", "unchecked", "unknown", "no_activity", "struck_off"),
+        card=("", "good", "opposed"),
+    )
+    for facts in cases:
         expected = first(
             (not facts["signed_in"], "sender.signed_in", 530),
-            (not facts["owned"], "sender.identity", 550),
+            (facts["card"] == "opposed", "sender.card", 550),
+            # never because the directory is empty, or does not know him: because he was there and has gone
+            (facts["standing"] == "struck_off", "sender.annuaire", 550),
+            (not facts["owned"] or facts["mismatch"] != "", "sender.identity", 550),
             (not facts["open"], "sender.closed", 550),
         )
         assert outcome(rules.submitting_sender(rules.SubmittingSender(**facts))) == expected, facts
+
+
+def test_the_identity_refusal_says_why() -> None:
+    facts = rules.SubmittingSender(signed_in=True, owned=False, why_not="the address is an organisation's")
+    assert "own the sender address: the address is an" in rules.verdict(rules.submitting_sender(facts)).peer
+    facts = rules.SubmittingSender(signed_in=True, owned=True, mismatch="the professions differ")
+    assert rules.verdict(rules.submitting_sender(facts)).peer == "the professions differ"
 
 
 def test_authorship_in_every_case() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -464,3 +465,70 @@ def test_waiting_grows_to_a_bound_and_is_spread() -> None:
     assert waits[-1] == 3_600_000
     assert schedule.delay(1, 0.0) == 48_000
     assert schedule.delay(500, 0.999) < 3_600_000 * 1.2
+
+
+# -- two certificates of ours, while one replaces the other
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_peer_that_refuses_our_certificate_is_shown_the_other(
+    post: Post, here: World, others: int
+) -> None:
+    """The peer's list names the old certificate or the new one: which, nobody tells us."""
+    server = await here.serve(context=operators_context(*here.pki.paths("hospital")))
+    post.routes.static["there.example"] = Route("127.0.0.1", server.port)
+    there = ["p1@there.example", "p2@there.example"]
+    here.router.boxes |= dict.fromkeys(there, next(iter(here.router.boxes.values())))
+    trace = post.submit(*(Recipient(address=address) for address in there))
+    known = [client_context(*here.pki.paths("gateway"))][:others]
+    await post.worker(context=client_context(*here.pki.paths("revoked")), others=known).drain()
+    events = [(event, rule) for event, _, rule in post.events(trace) if event != "receipt"]
+    if others:
+        assert events == [("relayed", "relay.taken")] * 2
+        assert len(here.router.accepted) == 1
+    else:
+        assert events == [("failed", "relay.refused")] * 2
+        assert here.router.accepted == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_peer_that_refuses_our_certificate_in_the_handshake(
+    post: Post, here: World, others: int, version: ssl.TLSVersion
+) -> None:
+    """An operator whose OpenSSL judges: an alert instead of a reply (RFC 8446 §4.4.2.4)."""
+    strict = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    strict.load_cert_chain(*here.pki.paths("hospital"))
+    for folder in ("roots", "intermediates"):
+        for path in (here.pki.trust / folder).iterdir():
+            strict.load_verify_locations(path)
+    strict.verify_mode = ssl.CERT_REQUIRED
+    strict.minimum_version = strict.maximum_version = version
+    sink, loop = Sink(), asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(sink, hostname="x", tls_context=strict, require_starttls=True, loop=loop), "127.0.0.1", 0
+    )
+    post.routes.static["there.example"] = Route("127.0.0.1", server.sockets[0].getsockname()[1])
+    trace = post.submit(Recipient(address="p1@there.example"))
+    known = [client_context(*here.pki.paths("gateway"))][:others]
+    worker = post.worker(context=client_context(*here.pki.paths("stranger")), others=known)
+    try:
+        await worker.take()
+        await asyncio.gather(*worker._running)
+    finally:
+        server.close()
+    if others:
+        assert [(event, rule) for event, _, rule in post.events(trace)] == [("relayed", "relay.taken")]
+        assert len(sink.got) == 1
+    else:
+        (task,) = post.store.read(tasks.pending, "relay", 10, "due")
+        assert task.last_error.endswith("not accept our certificate [relay.identity]")
+        assert sink.got == []
+
+
+async def test_another_certificate_is_not_shown_for_other_refusals(post: Post) -> None:
+    post.sink.answers["a@there.example"] = ["550 5.1.1 nobody here"]
+    trace = post.submit(Recipient(address="a@there.example"))
+    await post.worker(others=[client_context(*post.here.pki.paths("clinic"))]).drain()
+    assert [rule for event, _, rule in post.events(trace) if event == "failed"] == ["relay.refused"]
+    assert post.sink.answers["a@there.example"] == []

@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certs import DemoPki, TrustError, file_signer, verify_signed
 from gateway.dmp_bridge import LABELS
+from gateway.message import Indexer, decode_stream, signed_parts
 from gateway.routing.model import Envelope, Origin, Recipient
 from gateway.routing.prefix import AuthResult, authentication_results, build_prefix, received
+from gateway.smtp import sign_message, signed_or_not
 from gateway.smtp.dsn import DsnRecipient, build_dsn, wanted
 from gateway.smtp.mdn import MdnFile, build_mdn
 from gateway.smtp.reports import base64_lines, shown_header
@@ -146,7 +149,8 @@ def test_utf8_addresses_use_the_global_forms() -> None:
     message = parse(raw)
     assert message.get_payload()[1].get_content_type() == "message/global-delivery-status"
     assert message.get_payload()[2].get_content_type() == "message/global-headers"
-    assert "Final-Recipient: utf-8;zoé@b.example".encode() in raw
+    assert raw.isascii(), "nobody on its way needs to convert it"
+    assert b"Final-Recipient: utf-8;zo=C3=A9@b.example\r\n" in raw
 
 
 @given(st.binary(max_size=200))
@@ -267,3 +271,109 @@ def test_no_input_breaks_the_prefix(helo: str, peer: str, dn: str) -> None:
     assert folded.endswith(b"\r\n")
     assert b"\r" not in folded[:-2]
     assert b"\n" not in folded[:-2]
+
+
+# -- signed reports
+
+
+class Token:
+    """A signing key of the test's own; ``works`` false: a hardware module that does not answer."""
+
+    def __init__(self, pki: DemoPki, *, works: bool = True) -> None:
+        issued = pki.issue_organisation("r", "390000000000015", "P", use="sign", name="r")
+        self._inner = file_signer(issued.pem, issued.key)
+        self.chain, self.algorithm = self._inner.chain, self._inner.algorithm
+        self.works = works
+
+    def sign(self, data: bytes) -> bytes:
+        if not self.works:
+            raise TrustError("the module does not answer")
+        return self._inner.sign(data)
+
+
+@pytest.fixture(scope="module")
+def token(tmp_path_factory: pytest.TempPathFactory) -> Token:
+    return Token(DemoPki.create(tmp_path_factory.mktemp("token") / "pki"))
+
+
+def content_of(raw: bytes) -> bytes:
+    """What a signed message signs, after its signature was verified."""
+    indexer = Indexer()
+    indexer.feed(raw)
+    parts = signed_parts(indexer.close())
+    assert parts is not None and parts.fault == ""
+    content = raw[slice(*parts.content)]
+    signature = decode_stream([raw[slice(*parts.signature)]], parts.encoding)
+    (found,), _ = verify_signed(signature, [content])
+    assert (found.outcome, found.reason) == ("intact", "")
+    return content
+
+
+def test_a_signed_report_holds_the_report_untouched(token: Token) -> None:
+    raw = dsn()
+    signed = sign_message(raw, token, NOW)
+    message = parse(signed)
+    assert message.get_content_type() == "multipart/signed"
+    assert message.get_param("protocol") == "application/pkcs7-signature"
+    assert message.get_param("micalg") == "sha-256"
+    for name in ("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "Auto-Submitted"):
+        assert message.get_all(name) == parse(raw).get_all(name)
+    assert message.get_all("MIME-Version") == ["1.0"]
+    body = raw.partition(b"\r\n\r\n")[2]
+    head = raw[raw.index(b"Content-Type: multipart/report") : raw.index(b"\r\n\r\n")]
+    assert content_of(signed) == head + b"\r\n\r\n" + body
+    assert signed.isascii()
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Bonjour", "", ".", "From nobody", "--x", " trailing ", "a" * 900]), max_size=8
+    ),
+    st.booleans(),
+)
+def test_whatever_the_text_its_signature_holds(token: Token, lines: list[str], ends: bool) -> None:
+    text = "\r\n".join(lines) + ("\r\n" if ends else "")
+    raw = f"From: a@b.test\r\nContent-Type: text/plain\r\nX-Long: a\r\n\tb\r\n\r\n{text}".encode()
+    signed = sign_message(raw, token, NOW)
+    assert content_of(signed) == b"Content-Type: text/plain\r\n\r\n" + text.encode()
+    assert signed.startswith(b"From: a@b.test\r\nX-Long: a\r\n\tb\r\nContent-Type: multipart/signed;")
+
+
+def test_a_receipt_and_its_attached_files_are_signed(token: Token) -> None:
+    raw = b"".join(
+        build_mdn(
+            hostname="gw.example",
+            sender="a@b.example",
+            to="dr@a.example",
+            report_id="r3",
+            now=NOW,
+            subject="Résultats",
+            message_id="<m1@a>",
+            code=900,
+            label=LABELS[900],
+            files=[MdnFile(name="a.pdf", media="application/pdf", chunks=lambda: [b"%PDF" * 50])],
+        )
+    )
+    assert content_of(sign_message(raw, token, NOW)).startswith(b"Content-Type: multipart/mixed;")
+
+
+def test_eight_bit_text_is_not_signed(token: Token) -> None:
+    """A relay that must convert it would break the signature (RFC 8551 §3.1.3)."""
+    raw = "From: a@b.test\r\nContent-Type: text/plain\r\n\r\né\r\n".encode()
+    with pytest.raises(InvalidInputError, match="7-bit"):
+        sign_message(raw, token, NOW)
+    assert signed_or_not(raw, lambda: token) == raw
+    wide = "From: é@b.test\r\nContent-Type: text/plain\r\n\r\ne\r\n".encode()
+    assert content_of(sign_message(wide, token, NOW)).endswith(b"\r\n\r\ne\r\n")
+
+
+def test_a_report_goes_out_when_its_key_does_not_answer(token: Token) -> None:
+    raw = dsn()
+    assert signed_or_not(raw, None) == raw
+    assert signed_or_not(raw, lambda: None) == raw
+    token.works = False
+    try:
+        assert signed_or_not(raw, lambda: token) == raw
+    finally:
+        token.works = True
+    assert content_of(signed_or_not(raw, lambda: token))
