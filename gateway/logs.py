@@ -21,6 +21,16 @@ def _value(value: object) -> str:
     return text if text.isprintable() and " " not in text and text else repr(text)
 
 
+class _StandardError:
+    """Writes to what ``sys.stderr`` is at that moment: structlog keeps its logger for good."""
+
+    def msg(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    debug = info = warning = error = critical = exception = log = msg
+
+
 def set_up(level: str = "info", form: str = "text", *, role: str = "") -> None:
     """Send structlog's events to standard error; ``role`` names the process in each line."""
     renderer: structlog.types.Processor = structlog.processors.JSONRenderer() if form == "json" else _line
@@ -33,7 +43,7 @@ def set_up(level: str = "info", form: str = "text", *, role: str = "") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_StandardError,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
