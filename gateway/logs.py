@@ -43,7 +43,7 @@ def set_up(level: str = "info", form: str = "text", *, role: str = "") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=_StandardError,
+        logger_factory=lambda *_: _StandardError(),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

@@ -98,6 +98,8 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]], first: flo
             await work()
         except PasserelleError as error:
             log.error("housekeeping_failed", rule=error.rule, reason=error.log)
+        except Exception as error:  # one bad night must not end all the nights after it
+            log.error("housekeeping_broken", error=type(error).__name__, exc_info=True)
         await asyncio.sleep(seconds)
 
 
