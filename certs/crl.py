@@ -24,7 +24,7 @@ from pyhanko_certvalidator.sig_validate import DEFAULT_SIGNATURE_VALIDATOR
 from certs.algorithms import Algorithms
 from certs.crl_entries import Entries, Revocation
 from certs.errors import CrlRefused
-from certs.identity import DECODE_ERRORS, milliseconds
+from certs.identity import DECODE_ERRORS, milliseconds, octets
 from certs.names import authority_label, name_id
 from certs.scope import NameKey, Scope, point_names, reason_names
 from certs.settings import AlgorithmsSection
@@ -200,7 +200,7 @@ class Crl:
             why = f"its signature is not {self.label}'s"
             try:
                 DEFAULT_SIGNATURE_VALIDATOR.validate_signature(
-                    crl["signature"].native, crl["tbs_cert_list"].dump(), public, algorithm
+                    crl["signature"].native, octets(crl["tbs_cert_list"]), public, algorithm
                 )
             except _NOT_A_SIGNATURE:
                 continue
@@ -281,14 +281,14 @@ class CrlIndex:
 
     def delta_for(self, crl: Crl) -> Crl | None:
         """The newest delta list that continues a complete one; None when none does."""
-        # RFC 5280 §5.2.4 and §6.3.3 (c): same issuer, scope and key, a base that is not newer than the
-        # complete list, and a number that is.
-        fitting = [
-            delta
-            for delta in self._deltas.get((crl.authority, crl.covers.der, True), ())
-            if delta.aki == crl.aki and delta.base <= crl.number < delta.number
-        ]
+        deltas = self._deltas.get((crl.authority, crl.covers.der, True), ())
+        fitting = [delta for delta in deltas if _continues(delta, crl)]
         return max(fitting, key=lambda delta: delta.age_key, default=None)
+
+    def loses(self, crl: Crl) -> bool:
+        """Would a delta list take the place of one that continues the complete list, and not continue it?"""
+        complete = self.newest.get((crl.authority, crl.covers.der, False)) if crl.delta else None
+        return complete is not None and not _continues(crl, complete) and self.delta_for(complete) is not None
 
     def all(self) -> list[Crl]:
         """Every list held, older delta lists included."""
@@ -300,6 +300,12 @@ class CrlIndex:
     def lists(self) -> list[Crl]:
         """The newest list of each authority and scope, by authority."""
         return sorted(self.newest.values(), key=lambda crl: (crl.label, crl.scope, crl.delta))
+
+
+def _continues(delta: Crl, complete: Crl) -> bool:
+    # RFC 5280 §5.2.4 and §6.3.3 (c): same issuer, scope and key (which the shelf says), a base that is not
+    # newer than the complete list, and a number that is.
+    return delta.aki == complete.aki and delta.base <= complete.number < delta.number
 
 
 def iso(ms: int) -> str:

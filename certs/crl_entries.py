@@ -36,6 +36,7 @@ REASONS: Final = {
     "aa_compromise": "aACompromise",
 }
 REMOVED: Final = "removeFromCRL"
+HOLD: Final = "certificateHold"
 
 
 class Revocation(msgspec.Struct, frozen=True):

@@ -65,13 +65,14 @@ def _unarmour(block: bytes) -> bytes:
 def read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of every plain file of ``folder``, in name order; hidden files passed over.
 
-    :raises TrustError: a file is too big or cannot be read.
+    :raises TrustError: a file is too big, or it or the folder cannot be read.
     """
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_file():
-            continue
+    try:
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        paths = [path for path in found if not path.name.startswith(".") and path.is_file()]
+    except OSError as error:
+        raise TrustError(f"{folder.name}/ cannot be read: {error.strerror}") from error
+    for path in paths:
         try:
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise TrustError(f"{path.name} is larger than {MAX_FILE_BYTES} bytes")

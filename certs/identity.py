@@ -61,6 +61,11 @@ DECODE_ERRORS: Final = (
 )
 
 
+# Bounds on what anybody may present: reading takes time in proportion. Those of IGC-Santé have 2 kB and 5.
+MAX_OCTETS: Final = 16 * 1024
+MAX_ATTRIBUTES: Final = 32
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What the certificate states, decoded. Times are milliseconds since the epoch.
 
@@ -105,10 +110,14 @@ def load_certificate(der: bytes, *, whole: bool = False) -> x509.Certificate:
 
     :param whole: decode every field now. asn1crypto is lazy and its laziness is not thread-safe:
         certificates that threads share are loaded whole (3 ms instead of 1).
-    :raises CertificateUnreadable: not DER, truncated, or followed by other bytes.
+    :raises CertificateUnreadable: not DER, truncated, followed by other bytes, or beyond the bounds.
     """
+    if len(der) > MAX_OCTETS:
+        raise CertificateUnreadable(f"it is larger than {MAX_OCTETS} octets")
     try:
         certificate = x509.Certificate.load(der, strict=True)
+        if max(_length(certificate.subject), _length(certificate.issuer)) > MAX_ATTRIBUTES:
+            raise CertificateUnreadable(f"a name in it has more than {MAX_ATTRIBUTES} attributes")
         # asn1crypto would find it by dump(), which takes a length that ends with 0x80 for an indefinite one,
         # encodes anew, and loses unused bits (NIST PKITS 4.3.6: a unique identifier).
         certificate._sha256 = hashlib.sha256(der).digest()
@@ -143,9 +152,23 @@ def structure_form(struct_id: str) -> StructureForm:
     return next((form for form, shape in _STRUCT_FORMS if shape.fullmatch(struct_id)), "")
 
 
+def octets(value: core.Asn1Value) -> bytes:
+    """The octets that ``value`` was decoded from, as a signature covers them.
+
+    asn1crypto's ``dump()`` encodes anew what has a length that ends with 0x80, one value in 256: seconds for
+    a long revocation list, and other octets where the encoding was not quite DER.
+    """
+    return bytes(value._header + value.contents + value._trailer)
+
+
 def milliseconds(moment: datetime) -> int:
     """A moment as the store counts time."""
     return int(moment.timestamp()) * 1000
+
+
+def _length(name: x509.Name) -> int:
+    """How many attributes a name has."""
+    return sum(len(rdn) for rdn in name.chosen)
 
 
 def _detail(error: BaseException) -> str:

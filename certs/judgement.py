@@ -16,6 +16,7 @@ from asn1crypto import x509
 
 from certs.algorithms import Algorithms
 from certs.crl import Authority, AuthorityKey, CrlIndex, iso
+from certs.crl_entries import HOLD
 from certs.errors import CertificateUnreadable
 from certs.identity import (
     DECODE_ERRORS,
@@ -35,7 +36,6 @@ from certs.verdict import CertVerdict, Check, Purpose, Rule
 REFUSAL_MS: Final = 60_000
 #: How long a verdict is kept that another source should have told.
 SECOND_BEST_MS: Final = 600_000
-_HOLD: Final = "certificateHold"
 
 #: A certificate and its issuer, as a responder is asked.
 Question = tuple[x509.Certificate, x509.Certificate]
@@ -234,7 +234,7 @@ class Judgement:
         prefer = self._trust.settings.revocation.prefer
         if told is not None and (revoked := self._revoked(told)) is not None:
             # Only a hold is ever lifted (RFC 5280 §5.3.1), and only what is newer knows of it.
-            lifted = told.reason == _HOLD and listed.state == "good" and listed.since > told.this_update
+            lifted = told.reason == HOLD and listed.state == "good" and listed.since > told.this_update
             return (listed, False) if lifted else (revoked, False)
         if told is not None and told.state == "good" and (prefer == "ocsp" or listed.state == "unknown"):
             return _good(told), False

@@ -23,6 +23,7 @@ from asn1crypto import x509
 
 from certs.algorithms import Algorithms
 from certs.crl import AuthorityKey
+from certs.crl_entries import HOLD
 from certs.download import tls_context
 from certs.identity import DECODE_ERRORS
 from certs.ocsp_http import FAILURES, MAX_ANSWER, NoAnswer, Patience, put_question, responder_name
@@ -51,6 +52,7 @@ _Key = tuple[AuthorityKey, int]
 class _Held(msgspec.Struct, frozen=True):
     status: Status
     response: bytes
+    issuer: bytes
 
 
 class _Failed(msgspec.Struct, frozen=True):
@@ -102,6 +104,22 @@ class OcspResponders:
         """Take ``lists`` to ask for delegates; the trust store that has them is made after us."""
         self._lists = lists
 
+    def review(self) -> None:
+        """Forget the answers of delegates that the lists call revoked by now: to be called with new lists."""
+        with self._lock:
+            held = {(one.status.delegate, one.issuer) for one in self._held.values() if one.status.delegate}
+        gone = {signed for signed in held if self._revoked(*signed)}
+        with self._lock:
+            for key, one in list(self._held.items()):
+                if (one.status.delegate, one.issuer) in gone:
+                    del self._held[key]
+
+    def _revoked(self, delegate: bytes, issuer: bytes) -> bool:
+        if self._lists is None:
+            return False
+        pair = x509.Certificate.load(delegate), x509.Certificate.load(issuer)
+        return self._lists(*pair, self._clock()) == "revoked"
+
     # -- the door: certs.status.Responders
 
     def known(self, certificate: x509.Certificate, issuer: x509.Certificate, at: int) -> Status | None:
@@ -110,9 +128,7 @@ class OcspResponders:
         if held is None:
             return None
         status = held.status
-        # RFC 5280 §5.3.1: certificateHold is the one revocation that can be taken back.
-        final = status.state == "revoked" and status.reason != "certificateHold"
-        return status if final or at <= status.valid_until else None
+        return status if _final(status) or at <= status.valid_until else None
 
     async def ask(self, certificate: x509.Certificate, issuer: x509.Certificate) -> str:
         """Ask the responder; "" when an answer is held then, else one clause in ASCII saying why not.
@@ -238,13 +254,27 @@ class OcspResponders:
             status = msgspec.structs.replace(status, valid_until=min(status.valid_until, soon))
         with self._lock:
             held = self._held.get(asked.key)
-            # Something older, replayed or stapled, does not undo what is known.
-            if held is not None and status.this_update < held.status.this_update:
+            # Something older, replayed or stapled, does not undo what is known; nothing undoes a revocation
+            # but that of a hold.
+            if held is not None and not _replaces(status, held.status):
                 return
-            self._held[asked.key] = _Held(status, response)
+            self._held[asked.key] = _Held(status, response, asked.issuer)
             self._held.move_to_end(asked.key)
             self._failed.pop(asked.key, None)
             _shorten(self._held)
+
+
+def _final(status: Status) -> bool:
+    # RFC 5280 §5.3.1: certificateHold is the one revocation that can be taken back.
+    return status.state == "revoked" and status.reason != HOLD
+
+
+def _replaces(status: Status, held: Status) -> bool:
+    if _final(status) != _final(held):
+        return _final(status)
+    if status.this_update == held.this_update:
+        return status.state == "revoked" or held.state != "revoked"
+    return status.this_update > held.this_update
 
 
 @functools.lru_cache(maxsize=1024)

@@ -19,7 +19,7 @@ from pyhanko_certvalidator.sig_validate import DEFAULT_SIGNATURE_VALIDATOR
 
 from certs.algorithms import Algorithms
 from certs.crl import AuthorityKey, authority_key, iso
-from certs.identity import DECODE_ERRORS, milliseconds
+from certs.identity import DECODE_ERRORS, milliseconds, octets
 from certs.names import authority_label
 from certs.settings import AlgorithmsSection
 from certs.status import Status
@@ -176,7 +176,7 @@ class _Answer:
             raise OcspRefused("it is not of the basic type")
         basic = container["response"].parsed
         self.data: ocsp.ResponseData = basic["tbs_response_data"]
-        self.signed: bytes = self.data.dump()
+        self.signed: bytes = octets(self.data)
         self.algorithm: algos.SignedDigestAlgorithm = basic["signature_algorithm"]
         self.signature: bytes = basic["signature"].native
         self.certificates: Sequence[x509.Certificate] = list(basic["certs"] or ())
@@ -215,8 +215,8 @@ class _Answer:
 
     # -- who says so: RFC 6960 §3.2 (2) to (4), §4.2.2.2
 
-    def verify(self, now: int, rules: Rules, lists: ListStatus | None) -> str:
-        """Check the signature and the signer's right to sign; returns the signer's name."""
+    def verify(self, now: int, rules: Rules, lists: ListStatus | None) -> tuple[str, bytes]:
+        """Check the signature and the signer's right to sign; its name, and a delegate's certificate."""
         issuer = x509.Certificate.load(self.asked.issuer, strict=True)
         candidates = [c for c in (issuer, *self.certificates) if self._is_responder(c)]
         if not candidates:
@@ -228,7 +228,7 @@ class _Answer:
                 self._signed_by(signer, own, rules)
                 if not own:
                     _check_delegate(signer, issuer, now, rules, lists)
-                return authority_label(signer.subject)
+                return authority_label(signer.subject), b"" if own else octets(signer)
             except OcspRefused as error:
                 refused = refused or error
         assert refused is not None
@@ -263,7 +263,10 @@ class _Answer:
         elif sent and required:
             raise OcspRefused("it has no nonce")
 
-    def status(self, single: ocsp.SingleResponse, signer: str, now: int, rules: Rules) -> Status:
+    def status(
+        self, single: ocsp.SingleResponse, signed_by: tuple[str, bytes], now: int, rules: Rules
+    ) -> Status:
+        signer, delegate = signed_by
         produced = milliseconds(self.data["produced_at"].native)
         begin = milliseconds(single["this_update"].native)
         if produced > now + rules.tolerance:
@@ -281,7 +284,13 @@ class _Answer:
             raise OcspRefused(f"it dates from {iso(begin)} and has no nextUpdate")
         state = single["cert_status"]
         if state.name != "revoked":
-            return Status(state=state.name, this_update=begin, valid_until=until, responder=signer)
+            return Status(
+                state=state.name,
+                this_update=begin,
+                valid_until=until,
+                responder=signer,
+                delegate=delegate,
+            )
         return Status(
             state="revoked",
             this_update=begin,
@@ -289,6 +298,7 @@ class _Answer:
             revoked_at=milliseconds(state.chosen["revocation_time"].native),
             reason=_reason(state.chosen["revocation_reason"].native),
             responder=signer,
+            delegate=delegate,
         )
 
 
@@ -339,7 +349,7 @@ def _check_delegate(
         raise OcspRefused(f"{name} names two signature algorithms")
     if weak := rules.algorithms.weak_signature(inner):
         raise OcspRefused(f"{name} is not believed: {weak}")
-    tbs = delegate["tbs_certificate"].dump()
+    tbs = octets(delegate["tbs_certificate"])
     if not _verifies(delegate["signature_value"].native, tbs, issuer, inner):
         raise OcspRefused(f"{name} was not issued by {authority_label(issuer.subject)}")
     validity = delegate["tbs_certificate"]["validity"]

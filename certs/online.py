@@ -25,6 +25,10 @@ class OnlineTrust(TrustStore):
         self.ocsp.configure(self.settings, self.roots)
 
     def reload(self) -> None:
-        """As the parent's; the responders go by the new settings too, and keep what they hold."""
+        """As the parent's; the responders go by the new settings too, and keep what they hold.
+
+        But for the answers of delegates that the new lists name.
+        """
         super().reload()
         self.ocsp.configure(self.settings, self.roots)
+        self.ocsp.review()

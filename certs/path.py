@@ -15,7 +15,7 @@ import msgspec
 from asn1crypto import algos, keys, x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pyhanko_certvalidator import PKIXValidationParams, ValidationContext
-from pyhanko_certvalidator.authority import CertTrustAnchor
+from pyhanko_certvalidator.authority import CertTrustAnchor, TrustQualifiers
 from pyhanko_certvalidator.errors import (
     DisallowedAlgorithmError,
     ExpiredError,
@@ -26,6 +26,7 @@ from pyhanko_certvalidator.errors import (
     PathValidationError,
     ValidationError,
 )
+from pyhanko_certvalidator.name_trees import process_general_subtrees
 from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.registry import CertificateRegistry, TrustManager
 from pyhanko_certvalidator.sig_validate import (
@@ -81,10 +82,29 @@ class Anchors:
     def __init__(self, roots: Sequence[x509.Certificate], intermediates: Sequence[x509.Certificate]) -> None:
         self.roots: Final = tuple(roots)
         self.intermediates: Final = tuple(intermediates)
-        self.anchors: Final = {root.sha256: CertTrustAnchor(root) for root in roots}
+        self.anchors: Final = {root.sha256: CertTrustAnchor(root, _own_bounds(root)) for root in roots}
         # The roots first: the shortest path is tried first.
         self.by_name: Final = by_name((*roots, *(c for c in intermediates if c.sha256 not in self.anchors)))
         self.verifier: Final = KnownSignatures((*roots, *intermediates))
+
+
+def _own_bounds(root: x509.Certificate) -> TrustQualifiers:
+    """What a root says of the paths below it.
+
+    RFC 5280 §6.1 leaves it to us: it is taken at its word, its policies excepted.
+    """
+    names, bounds = root.name_constraints_value, None
+    if names is not None:
+        permitted, excluded = (
+            None if names[field].native is None else process_general_subtrees(names[field])
+            for field in ("permitted_subtrees", "excluded_subtrees")
+        )
+        bounds = PKIXValidationParams(
+            initial_permitted_subtrees=permitted, initial_excluded_subtrees=excluded
+        )
+    length = root.max_path_length
+    # Both or none: pyhanko forgets its own default of the second when the first is given.
+    return TrustQualifiers(standard_parameters=bounds, max_path_length=length, max_aa_path_length=length)
 
 
 class KnownSignatures(DefaultSignatureValidator):
@@ -248,11 +268,23 @@ def _validated(chain: list[x509.Certificate], anchors: Anchors, at: int, rules: 
     validity = root["tbs_certificate"]["validity"]
     if not milliseconds(validity["not_before"].native) <= at <= milliseconds(validity["not_after"].native):
         raise PathRefused("validity", f"the root {authority_label(root.subject)} is not valid at this time")
+    if len(chain) > 1 and not _may_issue(root):
+        raise PathRefused(
+            "path", f"the root {authority_label(root.subject)} is not an authority's certificate"
+        )
     for certificate in chain:
         if weak := rules.algorithms.weak_key(certificate.public_key):
             which = "the certificate" if certificate is leaf else "an authority of the path"
             raise PathRefused("path", f"{which} is not strong enough: {weak}")
     return Path(chain, sorted({str(policy.user_domain_policy_id) for policy in qualified}))
+
+
+def _may_issue(root: x509.Certificate) -> bool:
+    """Is it an authority's? Nothing else says so of a root; those of version 1 cannot say it."""
+    if root["tbs_certificate"]["version"].native != "v3":
+        return True
+    usage = root.key_usage_value
+    return bool(root.ca) and (usage is None or "key_cert_sign" in usage.native)
 
 
 _NO_CERTIFICATES: Final = CertificateRegistry.build([])

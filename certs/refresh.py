@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -133,7 +132,7 @@ class ListFetcher:
         return found
 
     def _fetch(self, client: httpx.Client, url: str) -> Fetched:
-        scheme = urlsplit(url).scheme.lower()
+        scheme = url.partition(":")[0].lower()  # urlsplit raises for some addresses that are none
         if scheme not in ("http", "https"):
             return Fetched(
                 url=url,
@@ -149,9 +148,8 @@ class ListFetcher:
             return Fetched(url=url, outcome="unreachable", detail=error.peer.removeprefix(f"{url}: "))
         except CrlRefused as error:
             return Fetched(url=url, outcome="refused", detail=error.detail)
-        except (PasserelleError, OSError) as error:
-            detail = error.log if isinstance(error, PasserelleError) else f"it cannot be written: {error}"
-            return Fetched(url=url, outcome="refused", detail=detail)
+        except PasserelleError as error:
+            return Fetched(url=url, outcome="refused", detail=error.log)
         same = crl.fingerprint in before
         return Fetched(
             url=url,

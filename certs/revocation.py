@@ -15,7 +15,7 @@ import msgspec
 from asn1crypto import x509
 
 from certs.crl import Authority, AuthorityKey, Crl, CrlIndex, authority_key, iso
-from certs.crl_entries import REMOVED, Revocation
+from certs.crl_entries import HOLD, REMOVED, Revocation
 from certs.identity import milliseconds
 from certs.names import authority_label, name_id
 from certs.scope import ALL_REASONS, points
@@ -154,21 +154,20 @@ class Lists:
 
     def _consult(self, crl: Crl, issuer: str, serial: int) -> _Said:
         delta = self._index.delta_for(crl)
-        entry = None
-        removed = False
         late = self._late(crl)
         until = crl.next_update
+        entry = self._past(crl.revoked.find(issuer, serial))  # RFC 5280 §6.3.3 (j)
+        if entry is not None and entry.reason == REMOVED:
+            entry = None
         if delta is not None:
             delta_late = self._late(delta)
-            entry = self._past(delta.revoked.find(issuer, serial))
-            if entry is not None and entry.reason == REMOVED:
-                # RFC 5280 §6.3.3 (k); only a list of today may lift a revocation.
-                removed, entry = not delta_late, None
-            until = min(until, delta.next_update) if not delta_late else until
-        if entry is None and not removed:
-            entry = self._past(crl.revoked.find(issuer, serial))  # RFC 5280 §6.3.3 (j)
-            if entry is not None and entry.reason == REMOVED:
+            newer = self._past(delta.revoked.find(issuer, serial))  # RFC 5280 §6.3.3 (i)
+            if newer is not None and newer.reason != REMOVED:
+                entry = newer
+            elif newer is not None and entry is not None and entry.reason == HOLD and not delta_late:
+                # RFC 5280 §6.3.3 (k) and §5.3.1: only a hold is lifted, and only by a list of today.
                 entry = None
+            until = min(until, delta.next_update) if not delta_late else until
         if not late and crl.freshest and self._settings.freshest == "require":
             if delta is None:
                 late = f"no delta list completes the revocation list of {crl.label}"

@@ -215,7 +215,7 @@ def load_trust_settings(folder: Path) -> TrustSettings:
         raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return TrustSettings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TrustError(f"{FILE_NAME} is not TOML: {error}") from None
     except OSError as error:
         raise TrustError(f"{FILE_NAME} cannot be read: {error.strerror}") from None

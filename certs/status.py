@@ -20,6 +20,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     :param this_update: since when the answer is known to be right.
     :param valid_until: until when it may be believed (``nextUpdate``, or a short time when absent).
     :param responder: the responder's name, for people.
+    :param delegate: the certificate (DER) that signed the answer; empty when the authority itself did.
     """
 
     state: Literal["good", "revoked", "unknown"]
@@ -28,6 +29,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: int = 0
     reason: str = "unspecified"
     responder: str = ""
+    delegate: bytes = b""
 
 
 class Responders(Protocol):

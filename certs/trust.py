@@ -13,14 +13,16 @@ import hashlib
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, ParamSpec, TypeVar
 
 import structlog
 from asn1crypto import x509
 
 from certs.algorithms import Algorithms
-from certs.crl import Authority, AuthorityKey, Crl, CrlIndex
+from certs.crl import Authority, AuthorityKey, Crl, CrlIndex, iso
 from certs.errors import CertificateUnreadable, CrlRefused, TrustError
 from certs.files import certificates_in, crls_in, read_folder, write_atomically
 from certs.identity import load_certificate
@@ -33,6 +35,9 @@ from certs.verdict import CertVerdict, Purpose
 from store import now_ms
 
 log = structlog.get_logger("certs")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CACHE_SIZE: Final = 4096
 # Responders asked at the same time for one chain, and how long they are waited for altogether.
@@ -71,12 +76,12 @@ class _Snapshot:
         self.signers: Final[Mapping[AuthorityKey, Sequence[Authority]]] = dict(signers)
         held = None if previous is None else previous.crls
         verified = [] if previous is None or previous.settings != settings else previous.crls.all()
-        self.crls: Final[CrlIndex] = CrlIndex(
-            self._without_rollback(self._crls(folder / "crls", verified), held)
-        )
-        # asn1crypto fills its caches while it is read, and races with itself.
+        self.crls: Final[CrlIndex] = self._without_rollback(self._crls(folder / "crls", verified), held)
+        # asn1crypto fills its caches while it is read, and races with itself. Held for whole judgements:
+        # never to be waited for in an event loop.
         self.lock: Final = threading.Lock()
-        self.cache: Final[OrderedDict[bytes, CertVerdict]] = OrderedDict()
+        self._cache: Final[OrderedDict[bytes, CertVerdict]] = OrderedDict()
+        self._cache_lock: Final = threading.Lock()
 
     def _pinned(self, roots: list[x509.Certificate]) -> None:
         wanted = self.settings.roots.sha256
@@ -94,9 +99,10 @@ class _Snapshot:
                 raise TrustError(f"{folder.name}/{name}: {error.peer}") from error
         return found
 
-    def _crls(self, folder: Path, held: Iterable[Crl]) -> Iterable[Crl]:
+    def _crls(self, folder: Path, held: Iterable[Crl]) -> list[Crl]:
         keys = {authority.key for authority in self.authorities}
         verified = {crl.fingerprint: crl for crl in held if crl.authority in keys}
+        found: dict[str, Crl] = {}
         for name, data in read_folder(folder):
             try:
                 ders = crls_in(data)
@@ -105,24 +111,43 @@ class _Snapshot:
                 for der in ders:
                     # Verified once: the same bytes under the same authority stay verified.
                     known = verified.get(hashlib.sha256(der).hexdigest())
-                    yield known or Crl(der, self.authorities, name, algorithms=self.algorithms)
+                    crl = known or Crl(der, self.authorities, name, algorithms=self.algorithms)
+                    found[crl.fingerprint] = crl
             except (CrlRefused, CertificateUnreadable) as error:
-                reason = error.detail if isinstance(error, CrlRefused) else error.peer
-                log.warning("crl_refused", file=name, reason=reason)
-                self.problems.append(Problem(name, reason))
+                self._pass_over(name, error.detail if isinstance(error, CrlRefused) else error.peer)
+                # What the file said before still holds: half a delta list must not undo a revocation.
+                found.update((crl.fingerprint, crl) for crl in verified.values() if crl.source == name)
+        return list(found.values())
 
-    def _without_rollback(self, crls: Iterable[Crl], previous: CrlIndex | None) -> Iterable[Crl]:
-        held = {} if previous is None else previous.newest
-        for crl in crls:
-            newer = held.get(crl.shelf)
+    def _without_rollback(self, crls: list[Crl], previous: CrlIndex | None) -> CrlIndex:
+        kept: list[Crl] = []
+        for shelf, newest in CrlIndex(crls).newest.items():
+            held = None if previous is None else previous.newest.get(shelf)
             # RFC 5280 §5.2.3: numbers only grow. An older file does not undo a revocation we know.
-            if newer is not None and crl.age_key < newer.age_key:
-                reason = f"it is older than the list in use (number {crl.number}, in use {newer.number})"
-                log.warning("crl_refused", file=crl.source, reason=reason)
-                self.problems.append(Problem(crl.source, reason))
-                yield newer
-            else:
-                yield crl
+            if held is not None and newest.age_key < held.age_key:
+                self._pass_over(
+                    newest.source,
+                    f"it is older than the list in use (number {newest.number}, in use {held.number})",
+                )
+                kept.append(held)
+        return CrlIndex([*crls, *kept])
+
+    def _pass_over(self, file: str, reason: str) -> None:
+        log.warning("crl_refused", file=file, reason=reason)
+        self.problems.append(Problem(file, reason))
+
+    def cached(self, key: bytes) -> CertVerdict | None:
+        """The verdict kept under ``key``."""
+        with self._cache_lock:
+            return self._cache.get(key)
+
+    def keep(self, key: bytes, verdict: CertVerdict) -> None:
+        """Keep a verdict; the oldest go first."""
+        with self._cache_lock:
+            self._cache[key] = verdict
+            self._cache.move_to_end(key)
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
 
 
 class TrustStore:
@@ -145,6 +170,10 @@ class TrustStore:
         self.responders = responders
         self._settings: Final = settings
         self._clock: Final = clock
+        # One reload or import at a time: the slower of two must not bring the older folder back.
+        self._turn: Final = threading.RLock()
+        # Judgements take turns at the snapshot's lock: queued here they do not fill the loop's own pool.
+        self._judges: Final = ThreadPoolExecutor(1, "certs")
         self._snapshot = self._read(None)
 
     @classmethod
@@ -174,7 +203,8 @@ class TrustStore:
 
         :raises TrustError: as :meth:`load`; what was in use stays.
         """
-        self._snapshot = self._read(self._snapshot)
+        with self._turn:
+            self._snapshot = self._read(self._snapshot)
         log.info("trust_reloaded", crls=len(self.crls), refused=len(self.problems))
 
     @property
@@ -220,17 +250,21 @@ class TrustStore:
         key = _key(chain, purpose)
         if at is None and (known := self._known(snapshot, key)) is not None and (known.ok or not stapled):
             return known
-        outcome = await asyncio.to_thread(self._judge, snapshot, chain, purpose, at)
+        outcome = await self._apart(self._judge, snapshot, chain, purpose, at)
         asked: dict[bytes, str] = {}
         if stapled is not None and responders is not None and outcome.leaf is not None:
-            why = await asyncio.to_thread(responders.offer, stapled, *outcome.leaf)
+            why = await self._apart(responders.offer, stapled, *outcome.leaf)
             asked = {outcome.leaf[0].sha256: why and f"the stapled response is refused: {why}"}
-            outcome = await asyncio.to_thread(self._judge, snapshot, chain, purpose, at, asked)
+            outcome = await self._apart(self._judge, snapshot, chain, purpose, at, asked)
         if outcome.asking and responders is not None:
             for sha256, why in (await _ask(responders, outcome.asking)).items():
                 asked[sha256] = "; ".join(filter(None, (asked.get(sha256), why)))
-            outcome = await asyncio.to_thread(self._judge, snapshot, chain, purpose, at, asked)
+            outcome = await self._apart(self._judge, snapshot, chain, purpose, at, asked)
         return self._remember(snapshot, key, outcome.verdict, at)
+
+    async def _apart(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``work`` in the thread of judgements."""
+        return await asyncio.get_running_loop().run_in_executor(self._judges, partial(work, *args, **kwargs))
 
     def check_sync(self, chain: Sequence[bytes], purpose: Purpose, at: int | None = None) -> CertVerdict:
         """As :meth:`check`, for callers outside a loop (CLI, worker threads): up to 10 ms of CPU.
@@ -251,7 +285,7 @@ class TrustStore:
             return Judgement(snapshot, "any", Moment(at, at)).listed(certificate, issuer).state
 
     def _known(self, snapshot: _Snapshot, key: bytes) -> CertVerdict | None:
-        verdict = snapshot.cache.get(key)
+        verdict = snapshot.cached(key)
         return verdict if verdict is not None and self._clock() < verdict.valid_until else None
 
     def _judge(
@@ -269,11 +303,7 @@ class TrustStore:
 
     def _remember(self, snapshot: _Snapshot, key: bytes, verdict: CertVerdict, at: int | None) -> CertVerdict:
         if at is None:
-            with snapshot.lock:
-                snapshot.cache[key] = verdict
-                snapshot.cache.move_to_end(key)
-                while len(snapshot.cache) > CACHE_SIZE:
-                    snapshot.cache.popitem(last=False)
+            snapshot.keep(key, verdict)
         return verdict
 
     def import_crl(self, data: bytes) -> Crl:
@@ -281,8 +311,14 @@ class TrustStore:
 
         :param data: PEM or DER, one list.
         :returns: the list; the one in use already when it is the same.
-        :raises CrlRefused: it fails a check, or is older than the one in use.
+        :raises CrlRefused: it fails a check, is older than the one in use, begins in the future, or is a
+            delta list that would leave the complete one in use without any.
+        :raises TrustError: it cannot be written, what was in use stays; or the folder cannot be read again.
         """
+        with self._turn:
+            return self._import(data)
+
+    def _import(self, data: bytes) -> Crl:
         ders = crls_in(data)
         if len(ders) != 1:
             raise CrlRefused("the file does not hold exactly one revocation list")
@@ -294,7 +330,14 @@ class TrustStore:
             raise CrlRefused(
                 f"it is not newer than the list in use (number {crl.number}, in use {held.number})"
             )
-        write_atomically(self.folder / "crls" / _file_name(crl), ders[0])
+        if crl.this_update > self._clock() + self.settings.revocation.clock_tolerance_s * 1000:
+            raise CrlRefused(f"it begins only on {iso(crl.this_update)}")
+        if self._snapshot.crls.loses(crl):
+            raise CrlRefused(f"it continues list number {crl.base}, which is not in use yet")
+        try:
+            write_atomically(self.folder / "crls" / _file_name(crl), ders[0])
+        except OSError as error:
+            raise TrustError(f"crls/ cannot be written: {error.strerror}") from error
         self.reload()
         return crl
 

@@ -77,7 +77,7 @@ class TrustKeeper:
         self._own = OwnStatus(trust)
         self._own_said = ""
         self._fetcher = ListFetcher(trust, lambda: our_certificates(home, settings))
-        self._seen = self._state()
+        self._seen = self._last = self._state()
 
     @property
     def staple(self) -> Staple:
@@ -85,13 +85,16 @@ class TrustKeeper:
         return self._own.staple
 
     async def look(self) -> None:
-        """Read the folder again when a file of it came, went or changed.
+        """Read the folder again when a file of it came, went or changed, once two looks find it the same.
+
+        A file may be half copied at the first: half a ``trust.toml`` can be a whole one that demands less.
 
         :raises TrustError: it cannot be used; what was in use stays, and it is not tried again until the
             next change.
         """
         state = await asyncio.to_thread(self._state)
-        if state != self._seen:
+        settled, self._last = state == self._last, state
+        if settled and state != self._seen:
             self._seen = state
             await asyncio.to_thread(self._trust.reload)
 

@@ -212,7 +212,7 @@ def test_what_is_held(pki: DemoPki, leaf: Issued) -> None:
     assert known is not None
     assert known.state == "revoked"
     assert ours.response_held(certificate, issuer, NOW) == b""
-    # but for a hold, which may be taken back
+    # but for a hold, which may be taken back, and does not take the place of the other
     hold = answer(
         pki,
         leaf.der,
@@ -221,6 +221,10 @@ def test_what_is_held(pki: DemoPki, leaf: Issued) -> None:
         begin=NOW,
     )
     assert ours.offer(hold, certificate, issuer) == ""
+    assert ours.known(certificate, issuer, NOW + 300 * DAY) == known
+    ours = responders()
+    assert ours.offer(hold, certificate, issuer) == ""
+    assert ours.known(certificate, issuer, NOW + DAY) is not None
     assert ours.known(certificate, issuer, NOW + 300 * DAY) is None
 
 

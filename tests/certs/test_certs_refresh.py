@@ -287,7 +287,26 @@ async def test_what_another_process_imports_is_in_use_at_the_next_look(home: Pat
     TrustStore.load(home / "trust", clock=lambda: NOW).import_crl(pki.crl("organisations", number=99))
     assert (await trust.check(chain, "client")).ok, "nobody has looked yet"
     await keeper.look()
+    assert (await trust.check(chain, "client")).ok, "it may still be written"
+    await keeper.look()
     assert (await trust.check(chain, "client")).rule == "sender.revoked"
+
+
+async def test_half_written_settings_are_not_read(home: Path, pki: DemoPki) -> None:
+    """Half of them is TOML too, and asks for less."""
+    demands = '[policies]\naccepted = ["1.2.3"]\n'
+    (home / "trust" / "trust.toml").write_text('mode = "demo"\n' + demands)
+    trust = OnlineTrust(home / "trust", clock=lambda: NOW)
+    keeper = TrustKeeper(home, load_settings(home), trust)
+    chain = pki.issued("hospital").chain
+    assert not (await trust.check(chain, "client")).ok
+    (home / "trust" / "trust.toml").write_text('mode = "demo"\n')
+    await keeper.look()
+    assert not (await trust.check(chain, "client")).ok
+    (home / "trust" / "trust.toml").write_text('mode = "demo"\n#\n' + demands)
+    for _ in range(3):
+        await keeper.look()
+    assert not (await trust.check(chain, "client")).ok
 
 
 async def test_a_folder_that_cannot_be_used_changes_nothing_and_is_said_once(
@@ -298,6 +317,7 @@ async def test_a_folder_that_cannot_be_used_changes_nothing_and_is_said_once(
     trust = OnlineTrust(home / "trust", clock=lambda: NOW)
     keeper = TrustKeeper(home, load_settings(home), trust)
     (home / "trust" / "trust.toml").write_text("mode = 3\n")
+    await keeper.look()
     with pytest.raises(TrustError):
         await keeper.look()
     await keeper.look()
@@ -316,6 +336,7 @@ async def test_the_back_fetches_and_says_nothing_where_it_must_not(
     await keeper.fetch()
     assert site.asked == []
     (home / "trust" / "trust.toml").write_text(text.format("true"))
+    await keeper.look()
     await keeper.look()
     await keeper.fetch()
     assert site.asked == ["/org.crl"]
