@@ -87,12 +87,18 @@ def _add(gathered: dict[str, list[str]], name: str, *values: str) -> None:
 
 
 def mailbox_entries(rows: Iterable[Mailbox], base: str) -> list[Entry]:
-    """One entry for each address among ``rows``, in their order; those not shown are left out."""
+    """One entry for each address among ``rows``, in their order; those not shown are left out.
+
+    An address that any source puts on the liste rouge is not shown, whatever the others say.
+    """
     by_address: dict[str, list[Mailbox]] = {}
+    hidden: set[str] = set()
     for row in rows:
-        if shown(row):
+        if row.red_list:
+            hidden.add(row.address)
+        elif shown(row):
             by_address.setdefault(row.address, []).append(row)
-    return [mailbox_entry(same, base) for same in by_address.values()]
+    return [mailbox_entry(same, base) for address, same in by_address.items() if address not in hidden]
 
 
 def base_entry(base: str) -> Entry:

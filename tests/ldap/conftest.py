@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from ldap_support import BASE, DOCTOR, PATIENT, ROWS, Bench, make_contexts
+from ldap_support import BASE, DOCTOR, LOCAL, PATIENT, ROWS, Bench, make_contexts
 
 import annuaire
 import patients
@@ -26,6 +26,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store,
     home = tmp_path_factory.mktemp("ldap")
     with Store.open(home / "home") as store:
         annuaire.import_extraction(store, write_mssante(home / "Extraction_Correspondance_MSSante.txt", ROWS))
+        annuaire.import_extraction(store, write_mssante(home / "liste-locale.txt", LOCAL), local=True)
         passwords = {}
         for address, kind in ((DOCTOR, "pro"), (PATIENT, "patient")):
             box_id = store.create_box(address=address, kind=kind, owner="899900000101")

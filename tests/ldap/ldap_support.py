@@ -47,6 +47,13 @@ ROWS: list[dict[str, str]] = [
      "structure": "690000008", "family": "DUPONT", "given": "JEAN", "profession": "10"},
     {"kind": "CAB", "address": f"cabinet@{DOMAIN}", "national": "899900000150", "structure_kind": "1",
      "structure": "690000008", "family": "DURAND", "given": "ANNE", "profession": "10"},
+    {"kind": "PER", "address": f"discret@{DOMAIN}", "national": "899900000168", "family": "DISCRET",
+     "given": "LUC", "profession": "10"},
+]  # fmt: skip
+#: What a list of our own says beside: one of them is on the liste rouge.
+LOCAL: list[dict[str, str]] = [
+    {"kind": "PER", "address": f"discret@{DOMAIN}", "national": "899900000168", "family": "DISCRET",
+     "given": "LUC", "profession": "10", "red_list": "oui"},
 ]  # fmt: skip
 
 

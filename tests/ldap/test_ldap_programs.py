@@ -47,7 +47,7 @@ CLIENTS = {
     "Thunderbird, search bar, two words": (
         f"(&{QUICK_SEARCH.format('marie')}{QUICK_SEARCH.format('mart')})", [], [MARIE],
     ),
-    "the brief's": (
+    "names and address, any part": (
         "(|(displayName=*mar*)(givenName=*mar*)(sn=*mar*)(cn=*mar*)(mail=*mar*))", [], [ANDRE, MARIE],
     ),
     "Outlook": (
@@ -262,3 +262,21 @@ async def test_curl(bench: Bench) -> None:
         pytest.skip("this curl does not speak LDAP")
     assert process.returncode == 0, err
     assert f"mail: {DOCTOR}" in out.decode()
+
+
+@pytest.mark.parametrize(
+    "filter_", ["(mail=discret@{domain})", "(employeeNumber=899900000168)", "(sn=discret)", "(cn=disc*)"]
+)
+async def test_the_liste_rouge_is_hidden_by_whatever_it_is_asked(bench: Bench, filter_: str) -> None:
+    asked = filter_.format(domain=DOMAIN)
+    code, out, _ = await bench.program("ldapsearch", *bench.who(), "-LLL", "-b", BASE, asked)
+    assert (code, found(out)) == (0, [])
+
+
+async def test_the_liste_rouge_is_hidden_by_its_name_too(bench: Bench) -> None:
+    name = f"mail=discret@{DOMAIN},{BASE}"
+    code, _, err = await bench.program(
+        "ldapsearch", *bench.who(), "-LLL", "-s", "base", "-b", name, "(objectClass=*)"
+    )
+    assert code == 32  # noSuchObject
+    assert "[ldap.base]" in err

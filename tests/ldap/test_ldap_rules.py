@@ -383,6 +383,15 @@ def test_applications_are_not_shown_and_holders_are_gathered() -> None:
     assert one.attributes["employeeNumber"] == ("81", "82")
 
 
+def test_the_liste_rouge_hides_an_address_whoever_else_lists_it() -> None:
+    rows = [
+        box("red@x.test", "Jean DUPONT"),
+        box("seen@x.test", "Anne DURAND"),
+        box("red@x.test", "Jean DUPONT", red_list=True, source="local"),
+    ]
+    assert [one.attributes["mail"] for one in mailbox_entries(rows, BASE)] == [("seen@x.test",)]
+
+
 @given(st.sampled_from(["PER", "ORG", "CAB"]), st.text(max_size=20), st.text(max_size=20), st.booleans())
 def test_an_entry_keeps_the_rules_of_its_classes(kind: str, name: str, service: str, person: bool) -> None:
     """MUST and MAY of the definitions that the subschema publishes; no value twice."""
