@@ -19,18 +19,26 @@ app = typer.Typer(no_args_is_help=True)
 def list_(
     ins: Annotated[str, typer.Argument(metavar="INS", help="The patient's matricule, 15 characters.")],
     history: Annotated[bool, typer.Option("--history", help="Also replaced and deleted documents.")] = False,
+    reader: Annotated[
+        str, typer.Option("--for", help="INS of a reader: what the patient, or who represents him, sees.")
+    ] = "",
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
     """The documents of a patient, newest first."""
-    from dossier import documents
+    from dossier import documents, documents_for
     from patients import UnknownPatientError, normalise, profile
 
     with open_store(home) as store:
         found = store.read(profile, normalise(ins))
         if found is None:
             raise UnknownPatientError
-        listed = [] if found.box_id is None else store.read(documents, store, found.box_id, history=history)
+        listed = []
+        if found.box_id is not None and reader:
+            who = normalise(reader)
+            listed = store.read(documents_for, store, found.box_id, actor_ins=who, history=history)
+        elif found.box_id is not None:
+            listed = store.read(documents, store, found.box_id, history=history)
     show([_row(document) for document in listed], json, empty="no document")
 
 

@@ -13,7 +13,9 @@ from dossier.documents import (
     put_document,
 )
 from dossier.errors import DossierError
+from dossier.figures import filings
 from dossier.model import Depositor, Document, DocumentInfo, Filed, NewDocument, Outcome
+from dossier.readers import document_for, documents_for
 
 __all__ = [
     "CATEGORIES",
@@ -28,8 +30,11 @@ __all__ = [
     "delete_document",
     "document_by_id",
     "document_by_unique_id",
+    "document_for",
     "documents",
+    "documents_for",
     "file_document",
+    "filings",
     "is_filed",
     "open_document",
     "prepare_document",

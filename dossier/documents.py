@@ -15,10 +15,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 
+import patients
 from dossier.errors import DossierError
 from dossier.model import APPROVED, DELETED, DEPRECATED, Depositor, Document, DocumentInfo, Filed, NewDocument
 from dossier.tables import document
-from store import BodyReader, BodyRef, NotFoundError, Spool, Store, StoreError, Tx, new_id, operation
+from store import BodyReader, BodyRef, NotFoundError, Spool, Store, StoreError, Tx, mail, new_id, operation
 
 _NONCE: Final = 12
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -66,6 +67,7 @@ def prepare_document(
         ref=ref,
         wrapped_key=wrapped_key,
         sealed=nonce + sealed,
+        secret=patients.flags_of(info.confidentiality).secret,
     )
 
 
@@ -124,8 +126,39 @@ def put_document(tx: Tx, new: NewDocument) -> Filed:
             .where(document.c.box_id == new.box_id, document.c.document_id.in_(replaced))
             .values(status=DEPRECATED, ended_at=tx.now, replaced_by=document_id)
         )
+    _keep_secret(tx, new, replaced)
     tx.notify(new.box_id, 0)
     return Filed(document_id, "replaced" if replaced else "filed")
+
+
+def _keep_secret(tx: Tx, new: NewDocument, replaced: list[int]) -> None:
+    """Hide from legal representatives what its author keeps from them, the message that brought it, and what
+    takes the place of a hidden document."""
+    hidden = new.secret
+    if replaced and not hidden:
+        held = patients.secrets_of(tx.conn, new.box_id).documents
+        rows = _rows(tx.conn, document.c.box_id == new.box_id, document.c.document_id.in_(replaced))
+        carriers = {row.message_id for row in rows} - {0}
+        hidden = any(patients.document_item(row.unique_id) in held for row in rows) or bool(
+            patients.hidden_messages(tx.conn, new.box_id, carriers)
+        )
+    if not hidden:
+        return
+    items: list[tuple[patients.ItemKind, bytes]] = [("document", patients.document_item(new.unique_id))]
+    if new.message_id:
+        brought = mail.message_rows(tx.conn, new.box_id, [new.message_id])
+        items += [("message", bytes(row.sha256)) for row in brought]
+    for kind, item in items:
+        patients.set_secret(
+            tx,
+            box_id=new.box_id,
+            kind=kind,
+            item=item,
+            event="hide",
+            by="professional",
+            actor=new.depositor.id_nat or new.depositor.address,
+            reason="filed as kept from legal representatives",
+        )
 
 
 def _replaced(conn: Connection, new: NewDocument) -> list[int]:

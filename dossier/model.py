@@ -71,6 +71,7 @@ class NewDocument(msgspec.Struct, frozen=True, kw_only=True):
     ref: BodyRef
     wrapped_key: bytes
     sealed: bytes
+    secret: bool = False
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

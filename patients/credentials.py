@@ -31,6 +31,7 @@ from argon2.low_level import Type
 from sqlalchemy import Connection, bindparam, select, update
 
 from patients.errors import CredentialError
+from patients.secrecy import app_password_shut
 from patients.tables import credential, patient
 from store import Store, Tx, mail, new_id, now_ms, operation
 
@@ -80,7 +81,11 @@ class _Candidate(msgspec.Struct, frozen=True):
 _caches: weakref.WeakKeyDictionary[Store, OrderedDict[bytes, float]] = weakref.WeakKeyDictionary()
 
 _candidate: Final = select(
-    credential.c.box_id, credential.c.credential_id, credential.c.hash, credential.c.last_used_at
+    credential.c.box_id,
+    credential.c.credential_id,
+    credential.c.hash,
+    credential.c.last_used_at,
+    credential.c.created_at,
 ).where(
     credential.c.box_id == bindparam("box_id"),
     credential.c.selector == bindparam("selector"),
@@ -148,6 +153,19 @@ async def check_app_password(store: Store, address: str, secret: str) -> int | N
     if now_ms() - (candidate.last_used_at or 0) > _TOUCH_AFTER:
         await store.awrite(touch_credential, box_id=candidate.box_id, credential_id=candidate.credential_id)
     return candidate.box_id
+
+
+async def hash_secret(secret: str) -> bytes:
+    """The argon2id hash of a secret that a person chose. About 20 ms of a thread."""
+    hashed = await asyncio.get_running_loop().run_in_executor(_pool, _hasher.hash, secret.encode())
+    return hashed.encode()
+
+
+async def verify_secret(kept: bytes | None, secret: str) -> bool:
+    """Whether ``secret`` is the one of the hash ``kept``; for None the same work, and false."""
+    digest = "" if kept is None else kept.decode()
+    good = await asyncio.get_running_loop().run_in_executor(_pool, _verify, digest, secret)
+    return good and kept is not None
 
 
 def app_passwords(conn: Connection, box_id: int) -> list[Credential]:
@@ -230,7 +248,9 @@ def _candidate_of(conn: Connection, address: str, selector: str) -> _Candidate |
     # A patient whose profile is suspended, or not his yet, does not enter; other boxes have no profile.
     if box is None or box.state != "open" or state not in (None, "activated") or row is None:
         return None
-    return _Candidate(*row)
+    if state is not None and app_password_shut(conn, box.box_id, row.created_at, now_ms()):
+        return None
+    return _Candidate(*row[:-1])
 
 
 def _tag(candidate: _Candidate, bare: str) -> bytes:

@@ -26,7 +26,31 @@ class PersonsFileError(InvalidInputError):
     fault: Fault = "config"
 
 
+class DispensationsFileError(InvalidInputError):
+    """A file of dispensations cannot be taken."""
+
+    fault: Fault = "config"
+
+
+class ClockError(PasserelleError):
+    """The clock cannot be right: nothing is notified or opened by it."""
+
+    fault: Fault = "config"
+
+
+class CampaignError(PasserelleError):
+    """A campaign of notices cannot begin or go on."""
+
+    fault: Fault = "config"
+
+
 class CredentialError(PasserelleError):
     """An app password cannot be made or withdrawn."""
+
+    fault: Fault = "config"
+
+
+class GuardianError(PasserelleError):
+    """A representation cannot begin, end or be handed over as asked; or an item be hidden or shown."""
 
     fault: Fault = "config"

@@ -9,8 +9,14 @@ strictly increasing in each folder).
 """
 
 from store.mail.boxes import (
+    NewBox,
+    QuotaLevel,
+    addresses_taken,
+    complete_folders,
     create_box,
+    create_boxes,
     destroy_box_key,
+    quota_level,
     set_box_state,
 )
 from store.mail.folders import (
@@ -83,15 +89,20 @@ __all__ = [
     "FlagsChanged",
     "Folder",
     "Moved",
+    "NewBox",
     "NewMessage",
+    "QuotaLevel",
     "StoredMessage",
+    "addresses_taken",
     "append",
     "box_by_address",
     "box_by_id",
     "boxes",
     "change_flags",
+    "complete_folders",
     "copy",
     "create_box",
+    "create_boxes",
     "create_folder",
     "delete_folder",
     "destroy_box_key",
@@ -105,6 +116,7 @@ __all__ = [
     "key_place",
     "message_rows",
     "move",
+    "quota_level",
     "rename_folder",
     "set_box_state",
     "show_also",

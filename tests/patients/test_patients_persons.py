@@ -143,3 +143,83 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Non
     with path.open("rb") as file:
         for _, found in _persons(file):
             assert isinstance(found, (str, patients.Person))
+
+
+@pytest.mark.parametrize(
+    ("column", "said", "department"),
+    [
+        ("department", "75", "75"),
+        ("department", "2a", "2A"),
+        ("department", "974", "974"),
+        ("department", "", ""),
+        ("postcode", "75015", "75"),
+        ("postcode", "20000", "2A"),
+        ("postcode", "20137", "2A"),
+        ("postcode", "20200", "2B"),
+        ("postcode", "20620", "2B"),
+        ("postcode", "97410", "974"),
+        ("postcode", "98800", "988"),
+        ("postcode", "01000", "01"),
+        ("postcode", "", ""),
+    ],
+)
+def test_departments(store: Store, tmp_path: Path, column: str, said: str, department: str) -> None:
+    path = write(tmp_path / "p.csv", f"{HEADER};{column}", f"{GOOD};{said}")
+    assert import_persons(store, path, actor="test").bad == []
+    profile = store.read(patients.profile, INS)
+    assert profile is not None
+    assert profile.department == department
+    write(path, HEADER, GOOD)  # a file without it takes nothing away
+    assert import_persons(store, path, actor="test").unchanged == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [("department", "20"), ("department", "96"), ("department", "00"), ("department", "970"),
+     ("department", "2C"), ("postcode", "7501"), ("postcode", "00100"), ("postcode", "96000"),
+     ("previous_ins", "12"), ("previous_ins", INS)],
+)  # fmt: skip
+def test_bad_optional_columns(store: Store, tmp_path: Path, column: str, said: str) -> None:
+    path = write(tmp_path / "p.csv", f"{HEADER};{column}", f"{GOOD};{said}")
+    [bad] = import_persons(store, path, actor="test").bad
+    assert bad.reason.startswith(("department:", "postcode:", "previous_ins:"))
+    assert store.read(patients.profile, INS) is None
+
+
+def test_a_matricule_that_changed_is_told_and_not_taken_over(store: Store, tmp_path: Path) -> None:
+    other = "277076322082910"
+    import_persons(store, write(tmp_path / "p.csv", HEADER, GOOD), actor="test")
+    changed = GOOD.replace(INS, other)
+    path = write(tmp_path / "q.csv", f"{HEADER};previous_ins", f"{changed};{INS}", f"{GOOD};")
+    report = import_persons(store, path, actor="test")
+    assert (report.added, report.unchanged) == (0, 1)
+    assert [(bad.line, "not taken over" in bad.reason) for bad in report.bad] == [(2, True)]
+    assert store.read(patients.profile, other) is None
+    write(path, f"{HEADER};previous_ins", f"{changed};146026322000196")  # nobody here had that one
+    assert import_persons(store, path, actor="test").added == 1
+
+
+def test_a_dry_run_writes_nothing(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", HEADER, GOOD, GOOD.replace(INS, "288091234567823"))
+    for _ in range(2):
+        report = import_persons(store, path, actor="test", dry_run=True)
+        assert (report.added, report.bad_count) == (1, 1)
+    assert store.read(patients.count_by_state) == {}
+    import_persons(store, path, actor="test")
+    report = import_persons(store, path, actor="test", dry_run=True)
+    assert (report.added, report.unchanged) == (0, 1)
+
+
+def test_a_deleted_profile_is_not_imported_again(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", HEADER, GOOD)
+    import_persons(store, path, actor="test")
+    patients.activate(store, INS, "patient.exemple.fr", actor="x")
+    patients.close(store, INS, actor="x")
+    patients.ask_deletion(store, INS, actor="x")
+    for dry_run in (True, False):
+        report = import_persons(store, path, actor="test", dry_run=dry_run)
+        assert (report.added, report.changed, report.unchanged) == (0, 0, 0)
+        assert [(bad.line, "not given again" in bad.reason) for bad in report.bad] == [(2, True)]
+    profile = store.read(patients.profile, INS)
+    assert profile is not None
+    assert (profile.state, profile.birth_name) == ("deleted", "")

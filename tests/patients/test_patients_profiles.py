@@ -25,8 +25,14 @@ ACCEPTED = {
     "opened": {"activate": "activated", "close": "closed"},
     "activated": {"close": "closed", "suspend": "suspended"},
     "opposed": {"activate": "activated"},
-    "closed": {"reopen": "activated"},
+    "closed": {
+        "reopen": "activated",
+        "ask_delete": "closed",
+        "delete": "deleted",
+        "expire": "deleted",
+    },
     "suspended": {"resume": "activated", "close": "closed"},
+    "deleted": {},
 }
 
 
@@ -157,8 +163,10 @@ def test_state_and_box_never_disagree(shared: Store, events: list[patients.Event
             assert isinstance(expected, Refusal)
             continue
         assert after.state == expected
-        if after.state in ("opened", "activated", "suspended", "closed"):
-            assert box_of(shared, after).state == ("closed" if after.state == "closed" else "open")
+        if after.state in patients.WITH_BOX:
+            shut = after.state in ("closed", "deleted")
+            assert box_of(shared, after).state == ("closed" if shut else "open")
+            assert (shared.read(mail.wrapped_key, after.box_id or 0) is None) == (after.state == "deleted")
             assert before.box_id in (None, after.box_id)
         else:
             assert after.box_id is None
