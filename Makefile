@@ -17,8 +17,8 @@ lint: setup
 	$(PYTHON_BIN)/mypy
 
 test: lint
-	@scripts/debian-packages swaks libnet-ssleay-perl isync dovecot-imapd openssl curl postgresql-15 libxml2-utils \
-	  ldap-utils softhsm2 \
+	@{ scripts/debian-packages swaks libnet-ssleay-perl isync dovecot-imapd openssl curl postgresql-15 libxml2-utils \
+	  ldap-utils softhsm2 && { command -v npm >/dev/null || scripts/debian-packages nodejs npm; }; } \
 	  || if [ "$${CI:-}" = true ] && [ "$$(id -u)" = 0 ]; then exit 1; else echo "test: tests that need them are skipped"; fi
 	$(PYTHON_BIN)/pytest
 

@@ -6,7 +6,22 @@ import sys
 
 import typer
 
-from commands import annuaire, certs, dmp, dossier, evidence, gateway, mailbox, patient, queue
+from commands import (
+    annuaire,
+    certs,
+    dispensation,
+    dmp,
+    dossier,
+    evidence,
+    explain,
+    gateway,
+    mailbox,
+    patient,
+    patient_guardian,
+    patient_signin,
+    queue,
+    stats,
+)
 
 app = typer.Typer(
     name="passerelle",
@@ -21,13 +36,16 @@ for verb in (
     gateway.reload,
     gateway.doctor,
     gateway.demo,
-    gateway.explain,
+    explain.explain,
     evidence.trace,
-    evidence.stats,
+    stats.stats,
 ):
     app.command()(verb)
 app.add_typer(annuaire.app, name="annuaire", help="The directory and the list of authorised domains.")
 app.add_typer(certs.app, name="certs", help="Certificates, what is trusted, revocation lists.")
+patient.app.add_typer(dispensation.app, name="dispensation")
+patient.app.add_typer(patient_guardian.app, name="guardian")
+patient.app.add_typer(patient_signin.app, name="access")
 app.add_typer(patient.app, name="patient", help="Profiles of patients and their mailboxes.")
 app.add_typer(mailbox.app, name="mailbox", help="Mailboxes served here, and their app passwords.")
 app.add_typer(queue.app, name="queue", help="Mail that leaves for other operators.")

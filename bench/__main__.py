@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from bench import accept, annuaire, certs, commit, figures, imap, smtp_front, system
+from bench import accept, annuaire, certs, commit, figures, imap, population, smtp_front, system
 
 
 def main() -> None:
@@ -40,6 +40,9 @@ def main() -> None:
         print("\nThe directory at a fiftieth of the national size\n")
         (folder / "annuaire").mkdir()
         annuaire.run(folder / "annuaire", 0.02 / share, False)
+        print(f"\nA population of {20_000 // share}\n")
+        (folder / "population").mkdir()
+        print(figures.table(population.run(folder / "population", 20_000 // share)))
         print("\nThe SMTP front by itself (accepts at once, commits nothing)\n")
         print(figures.table([smtp_front.measure(mix, n // share, fresh=fresh) for mix, n, fresh in _FRONT]))
         print("\nFrom accepted to readable over IMAP\n")

@@ -65,6 +65,8 @@ def import_(
     counts = ("title", "rows", "added", "changed", "gone", "repeated", "duplicates", "bad_count", "drifted")
     show([{name: getattr(report, name) for name in counts} for report in reports], json)
     for report in reports:
+        if report.note:
+            typer.echo(f"{report.title}: {report.note}", err=True)
         for row in report.bad[:20]:
             typer.echo(f"{report.title}, line {row.line}: {row.reason}", err=True)
         if report.duplicates:

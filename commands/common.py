@@ -44,6 +44,7 @@ _NEXT = {
     "annuaire.history": "`passerelle annuaire generations` lists the imports that can still be asked.",
     "annuaire.truncated": "Fetch the file again; what was loaded before is still in use.",
     "queue.task": "`passerelle queue list` shows the tasks and their numbers.",
+    "patient.clock": "Look at the machine's clock. If it is right, give --force.",
     "patient.unknown": "Import the person first: `passerelle patient import FILE`.",
     "sender.certificate": "`passerelle certs list` shows what is trusted here.",
     "sender.revocation_unknown": "Import a fresh list: `passerelle certs crl import FILE`.",

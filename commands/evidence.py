@@ -1,4 +1,4 @@
-"""``passerelle evidence …``, ``trace`` and ``stats``."""
+"""``passerelle evidence …`` and ``trace``."""
 
 from __future__ import annotations
 
@@ -124,37 +124,3 @@ def trace(
         for task in left
     ]
     show(rows, json)
-
-
-@reported
-def stats(
-    since: Annotated[str, typer.Option(help="Only from this day on, YYYY-MM-DD.")] = "",
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    home: Home = DEFAULT_HOME,
-    json: Json = False,
-) -> None:
-    """What was delivered, relayed, refused and filed; what waits; the profiles by state."""
-    from datetime import datetime
-
-    import evidence as room
-    import patients
-    from store import InvalidInputError, now_ms, tasks
-
-    try:
-        start = int(datetime.fromisoformat(since).astimezone().timestamp() * 1000) if since else 0
-    except ValueError:
-        fail(InvalidInputError("stats.since", "a day is written YYYY-MM-DD"))
-    with open_store(home) as store:
-        figures: dict[str, int] = dict(sorted(store.read(room.counts, start).items()))
-        figures |= {
-            f"profiles {state}": count for state, count in store.read(patients.count_by_state).items()
-        }
-        for queue in tasks.QUEUES:
-            figures[f"{queue} waiting"] = len(store.read(tasks.pending, queue, 1_000_000))
-        figures["silent for an hour"] = len(store.read(room.silent, now_ms() - 3_600_000))
-    if csv:
-        typer.echo("figure,count")
-        for name, count in figures.items():
-            typer.echo(f"{name},{count}")
-        return
-    show(figures, json)

@@ -1,4 +1,4 @@
-"""``passerelle init``, ``serve``, ``doctor``, ``demo`` and ``explain``."""
+"""``passerelle init``, ``serve``, ``reload``, ``doctor`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -107,46 +107,3 @@ def demo(
     from gateway.demo import play
 
     raise typer.Exit(play(home))
-
-
-@reported
-def explain(
-    sender: Annotated[str, typer.Option("--from", help="The sender's address.")],
-    recipient: Annotated[str, typer.Option("--to", help="The recipient's address.")],
-    at: Annotated[str, typer.Option(help="As correspondence and annuaire stood then, ISO 8601.")] = "",
-    home: Home = DEFAULT_HOME,
-    json: Json = False,
-) -> None:
-    """The verdict for a pair of addresses, rule by rule."""
-    from datetime import datetime
-
-    from gateway import routing
-    from gateway.routing.correspondence import FOREVER
-    from store import InvalidInputError
-
-    try:
-        moment = int(datetime.fromisoformat(at).astimezone().timestamp() * 1000) if at else FOREVER
-    except ValueError:
-        fail(InvalidInputError("explain.at", "a time is written 2026-11-21 or 2026-11-21T14:00"))
-    if "@" not in sender or "@" not in recipient:
-        fail(InvalidInputError("explain.address", "give two mail addresses"))
-    policy = settings(home).policy()
-    with open_store(home) as store:
-        told = store.read(routing.explain, policy, sender, recipient, moment)
-    if json:
-        show(
-            {
-                "from": told.sender,
-                "to": told.recipient,
-                "verdict": told.verdict.action,
-                "rule": told.verdict.rule,
-                "reply": told.verdict.reply,
-                "checks": [{"rule": c.rule, "ok": c.ok, "text": c.text} for c in told.checks],
-            },
-            True,
-        )
-    else:
-        show([{"": "✓" if c.ok else "✗", "rule": c.rule, "because": c.text} for c in told.checks], False)
-        typer.echo(f"{told.verdict.action}: {told.verdict.reply}")
-    if not told.verdict.accepted:
-        raise typer.Exit(1)

@@ -10,6 +10,8 @@ import typer
 from commands.common import DEFAULT_HOME, Home, Json, fail, moment, open_store, reported, settings, show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from store import Store
     from store.mail import Box
 
@@ -97,17 +99,25 @@ def create(
 def export(
     address: Address,
     folder: Annotated[Path, typer.Argument(help="Where to write; made when missing.")],
+    reader: Annotated[
+        str, typer.Option("--for", help="INS of who gets it: what is kept from a representative is left out.")
+    ] = "",
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Write every message of a mailbox as an .eml file, byte for byte as it is served."""
+    import patients
     from gateway.message import decode_meta
     from store import mail
 
     with open_store(home) as store:
         box = _box(store, address)
+        shown = _shown_to(store, box.box_id, patients.normalise(reader)) if reader else None
         written = 0
         for place in store.read(mail.folders, box.box_id):
             entries = store.read(mail.entries, box.box_id, place.folder_id)
+            if shown is not None:
+                kept = store.read(shown, box.box_id, [entry.message_id for entry in entries])
+                entries = [entry for entry in entries if entry.message_id not in kept]
             target = folder / place.name.replace("/", "_")
             target.mkdir(parents=True, exist_ok=True)
             for entry in entries:
@@ -120,6 +130,17 @@ def export(
                         file.write(chunk)
                 written += 1
     typer.echo(f"{written} messages written")
+
+
+def _shown_to(store: Store, box_id: int, ins: str) -> Callable[..., set[int]] | None:
+    """What tells the messages to leave out of an export for ``ins``; None: nothing."""
+    import patients
+    from store import PasserelleError
+
+    viewer = store.read(patients.reader, ins, box_id).viewer
+    if viewer == "stranger":
+        raise PasserelleError("guardian.reader", "he neither is the patient nor represents him now")
+    return patients.hidden_messages if viewer == "representative" else None
 
 
 @passwords.command("add")

@@ -8,6 +8,7 @@ from evidence.chain import (
     by_number,
     counts,
     create_key,
+    hold,
     key_is_sealed,
     public_key,
     record,
@@ -18,6 +19,7 @@ from evidence.chain import (
     verify,
     walk,
 )
+from evidence.flows import flows
 from evidence.receipt import receipt
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "by_number",
     "counts",
     "create_key",
+    "flows",
+    "hold",
     "key_is_sealed",
     "public_key",
     "receipt",

@@ -35,6 +35,9 @@ Event = Literal[
     "filing_refused",  # a document was refused; the sender was told
     "parked",  # a filing waits for an administrator
     "receipt",  # a receipt was sent
+    "profile",  # steps in the life of patients' profiles, by the digest of their list
+    "guardian",  # somebody began or ceased to represent a patient, by the digest of the event
+    "secret",  # an item was hidden from legal representatives, or is no more, by the digest of the event
 ]
 ENDS: Final = frozenset({"delivered", "duplicate", "relayed", "refused", "failed"})
 _SEALED: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
@@ -178,6 +181,21 @@ _insert = Prepared(insert(evidence))
 _head = Prepared(select(evidence.c.seq, evidence.c.digest).order_by(evidence.c.seq.desc()).limit(1))
 
 
+def hold(tx: Tx) -> tuple[int, bytes]:
+    """Be the only one who writes records until the transaction ends; the last number and its digest.
+
+    :func:`record` does it by itself. An operation that locks other rows before its record calls it first:
+    then on PostgreSQL all of them wait in the same order, and what they read afterwards stays true.
+    """
+    head: tuple[int, bytes] | None = tx.memo.get("evidence")
+    if head is None:
+        if tx.conn.dialect.name == "postgresql":
+            tx.conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        row = _head.first(tx.conn, {})
+        head = tx.memo["evidence"] = (row[0], row[1]) if row else (0, _GENESIS)
+    return head
+
+
 def record(
     tx: Tx,
     event: Event,
@@ -196,12 +214,7 @@ def record(
     :param sha256: of the message's or document's bytes. :param detail: hashes, sizes, names of hosts;
         no content, no subject, no name of a person.
     """
-    head: tuple[int, bytes] | None = tx.memo.get("evidence")
-    if head is None:
-        if tx.conn.dialect.name == "postgresql":
-            tx.conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        row = _head.first(tx.conn, {})
-        head = (row[0], row[1]) if row else (0, _GENESIS)
+    head = hold(tx)
     link = Record(
         seq=head[0] + 1,
         at=tx.now,

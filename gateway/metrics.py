@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 import annuaire
 import evidence
 from certs import Keystore, TrustStore, standings
+from gateway.indicators import Kept, indicators
 from store import PasserelleError, Store, now_ms, tasks
 
 log = structlog.get_logger("metrics")
@@ -39,6 +40,7 @@ class Sources(msgspec.Struct, frozen=True, eq=False):
     store: Store
     trust: TrustStore
     keys: Keystore
+    kept: Kept = msgspec.field(default_factory=Kept)
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -110,6 +112,13 @@ def _queue_tasks(sources: Sources) -> Values:
     for queue in tasks.QUEUES:  # zeros too: an alarm needs a value to compare
         for state in ("due", "leased", "held", "failed"):
             yield (queue, state), counted.get((queue, state), 0)
+
+
+@_figure("indicator", "Enrolment and use until now, counted each hour; below ten: absent", "figure")
+def _indicator(sources: Sources) -> Values:
+    for name, count in sources.kept.totals(lambda: sources.store.read(indicators)).items():
+        if count is not None:
+            yield (name,), count
 
 
 class Registry(Collector):

@@ -27,6 +27,7 @@ from gateway.keyring import LiveSigner, keystore
 from gateway.ldap import LdapServer
 from gateway.ldap import Limits as LdapLimits
 from gateway.metrics import MetricsServer, Sources
+from gateway.night import NIGHT_LOOK_S, Night
 from gateway.reporter import Reporter, delivery_report
 from gateway.routing import Router, forget_deliveries
 from gateway.settings import Settings
@@ -216,6 +217,7 @@ class Back(_Part):
             policy=FilingPolicy(y=settings.gateway.y),
         )
         self.refresher = Refresher(home, settings, store, self.trust)
+        self.night = Night(settings, store)
         self.metrics = MetricsServer(Sources(store, self.trust, self.tls.store))
         self._stop = asyncio.Event()
         self._filing: asyncio.Task[None] | None = None
@@ -239,6 +241,7 @@ class Back(_Part):
         self._keep(FETCH_S, self.keeper.fetch, at_once=True)
         self._keep(60.0, self._report_silence)
         self._keep(3600.0, self._forget)
+        self._keep(NIGHT_LOOK_S, self.night.look, at_once=True)
         self._keep(60.0, self.refresher.whitelist)
         self._keep(60.0, self.refresher.fhir)
         self._keep(3600.0, self.refresher.watch)
@@ -267,10 +270,12 @@ class Back(_Part):
 
     async def _forget(self) -> None:
         await self.store.awrite(forget_deliveries, before=now_ms() - REMEMBER_DELIVERIES_MS)
+        await self.store.awrite(patients.signin.tidy)
 
     async def close(self) -> None:
         """Take nothing more; what is under way ends, or its lease runs out."""
         self.refresher.close()
+        self.night.close()
         self._stop.set()
         await self._stop_tasks()
         await self.metrics.close()

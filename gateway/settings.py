@@ -153,6 +153,16 @@ class FhirSection(_Section):
     refresh_hours: int = Field(6, ge=0, le=168, description="how often it is asked; 0: only by hand")
 
 
+class RulesSection(_Section):
+    """The writing rules, where the scheme leaves a choice."""
+
+    dispensations: Literal["off", "required"] = Field(
+        "off",
+        description="whether a patient writes first to any pharmacy, or where a dispensation of less than a "
+        "year is on record (`passerelle patient dispensation import`)",
+    )
+
+
 class LdapSection(_Section):
     """The LDAP view of the directory, where `ports.ldap` or `ports.ldap_starttls` is given."""
 
@@ -160,6 +170,61 @@ class LdapSection(_Section):
         "", description="name of the top of the tree; empty: `ou=annuaire` below the hostname's `dc=`"
     )
     entries: int = Field(200, ge=1, le=500, description="most entries that one search gives")
+
+
+class PatientsSection(_Section):
+    """The life of patients' profiles."""
+
+    automatic: bool = Field(
+        True,
+        description="each night profiles are opened six weeks after the notice, and archives that ended go",
+    )
+    night_hour: int = Field(3, ge=0, le=23, description="from this hour on in Paris")
+    leap_days: int = Field(
+        3,
+        ge=2,
+        le=60,
+        description="a clock so far ahead of the last night opens nothing; see docs/patients.md",
+    )
+    code_days: int = Field(90, ge=1, le=366, description="how long the provisional code of a notice is good")
+
+
+class SigninSection(_Section):
+    """Activation and sign-in of patients; see docs/patients.md."""
+
+    origin: Url = Field("", description="address of the patients' pages, `https://host`; passkeys are for it")
+    terms: str = Field(
+        "1", min_length=1, max_length=32, description="version of the terms of use that are to be accepted"
+    )
+    idle_minutes: int = Field(15, ge=1, le=1440, description="how long an unused session lasts")
+    session_hours: int = Field(12, ge=1, le=168, description="how long any session lasts")
+    sender: Literal["none", "smtp", "file"] = Field(
+        "none", description="how codes go by e-mail; `file`: into run/codes of the home, for a demo"
+    )
+    relay: HostPort = Field("", description="the SMTP relay that takes codes")
+    relay_tls: Literal["starttls", "implicit", "none"] = Field(
+        "starttls", description="how it is spoken to; `none`: only on a loopback address"
+    )
+    relay_ca: str = Field("", description="PEM of who may vouch for the relay; empty: the system's roots")
+    relay_user: str = Field("", description="who we are to it; empty: nobody")
+    relay_password_file: str = Field("", description="file that holds the password, alone")
+    from_address: str = Field("", description="what codes come from")
+    sms_command: list[str] = Field(
+        [], description="program and arguments that send an SMS: number, then text on its standard input"
+    )
+
+
+class FranceconnectSection(_Section):
+    """Sign-in by FranceConnect, or any OpenID provider that gives the same identity."""
+
+    issuer: Url = Field("", description="the provider; empty: not used")
+    client_id: str = Field("", description="who we are to it")
+    secret_file: str = Field("", description="file that holds our secret, alone")
+    redirect_uri: Url = Field("", description="the page of ours that it sends browsers back to")
+    acr: list[Literal["eidas1", "eidas2", "eidas3"]] = Field(
+        ["eidas1", "eidas2", "eidas3"], min_length=1, description="levels of identification accepted"
+    )
+    ca_file: str = Field("", description="PEM of who may vouch for its server; empty: the system's roots")
 
 
 class RunSection(_Section):
@@ -186,7 +251,11 @@ class Settings(_Section):
     annuaire: AnnuaireSection = AnnuaireSection()
     whitelist: WhitelistSection = WhitelistSection()
     fhir: FhirSection = FhirSection()
+    rules: RulesSection = RulesSection()
     ldap: LdapSection = LdapSection()
+    patients: PatientsSection = PatientsSection()
+    signin: SigninSection = SigninSection()
+    franceconnect: FranceconnectSection = FranceconnectSection()
     run: RunSection = RunSection()
 
     @model_validator(mode="after")
@@ -207,11 +276,24 @@ class Settings(_Section):
         kind, _, name = self.tls.passphrase.partition(":")
         if self.tls.passphrase and (kind not in ("file", "env", "credential") or not name):
             raise ValueError("tls: passphrase must be file:PATH, env:NAME or credential:NAME")
+        self._signin_consistent()
         taken = [port for port in self.ports.model_dump().values() if port]
         fixed = [port for port in taken if not port.endswith(":0")]
         if len(set(fixed)) != len(fixed):
             raise ValueError("ports: two services on one port")
         return self
+
+    def _signin_consistent(self) -> None:
+        wanted, provider = self.signin, self.franceconnect
+        if wanted.sender == "smtp" and not (wanted.relay and wanted.from_address):
+            raise ValueError("signin: sender smtp needs relay and from_address")
+        host = wanted.relay.rpartition(":")[0]
+        if wanted.relay and wanted.relay_tls == "none" and host not in ("127.0.0.1", "::1", "[::1]"):
+            raise ValueError("signin: relay_tls none is for a relay on a loopback address")
+        if bool(wanted.relay_user) != bool(wanted.relay_password_file):
+            raise ValueError("signin: relay_user and relay_password_file go together")
+        if provider.issuer and not (provider.client_id and provider.secret_file and provider.redirect_uri):
+            raise ValueError("franceconnect: issuer needs client_id, secret_file and redirect_uri")
 
     def policy(self) -> Policy:
         """The part that routing asks for."""
@@ -225,6 +307,7 @@ class Settings(_Section):
             whitelist_max_age=self.whitelist.max_age_days * DAY_MS,
             y=self.gateway.y,
             smime=self.gateway.smime,
+            dispensations=self.rules.dispensations,
         )
 
     @property

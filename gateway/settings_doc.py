@@ -26,6 +26,9 @@ _RULES = """## What is checked beyond single values
 - `gateway.patient_domain` or `gateway.hosted_domains` must be given: without them there is nobody to serve.
 - A domain is the patients' or the professionals', not both.
 - `whitelist.warn_days` cannot be more than `whitelist.max_age_days`: the warning would never come.
+- `signin.sender = "smtp"` needs `signin.relay` and `signin.from_address`; without TLS the relay must be on a
+  loopback address; `signin.relay_user` and `signin.relay_password_file` go together.
+- `franceconnect.issuer` needs `client_id`, `secret_file` and `redirect_uri`.
 - Two services cannot listen on one address (port 0, "any free one", excepted)."""
 
 

@@ -2,7 +2,7 @@
 
 from gateway.routing.commit import forget_deliveries, queue_relay
 from gateway.routing.correspondence import Contact, contact, contacts
-from gateway.routing.explain import Explanation, explain
+from gateway.routing.explain import Explanation, as_data, explain, explain_all
 from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
 from gateway.routing.pipeline import DeliveryReport, Router
 from gateway.routing.policy import Policy, domain_of
@@ -22,10 +22,12 @@ __all__ = [
     "RelayJob",
     "Router",
     "Verdict",
+    "as_data",
     "contact",
     "contacts",
     "domain_of",
     "explain",
+    "explain_all",
     "forget_deliveries",
     "prepare",
     "put_in_queue",

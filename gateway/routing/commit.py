@@ -19,7 +19,8 @@ _note_delivery = Prepared(
 
 
 class Delivery(msgspec.Struct, kw_only=True):
-    """A copy for a box here. ``digest`` tells a repeated delivery; ``effect`` see the rules, "" for none."""
+    """A copy for a box here. ``digest`` tells a repeated delivery; ``effect`` see the rules, "" for none, and
+    ``contacts`` are the addresses that it names for answers."""
 
     box_id: int
     recipient: str
@@ -27,7 +28,7 @@ class Delivery(msgspec.Struct, kw_only=True):
     digest: bytes
     message: mail.NewMessage
     effect: str = ""
-    contact: str = ""
+    contacts: tuple[str, ...] = ()
     author: str = ""
     filing: FilingJob | None = None
 
@@ -119,7 +120,7 @@ def _deliver(tx: Tx, copy: Delivery, trace_id: str) -> None:
         correspondence.note(
             tx,
             box_id=copy.box_id,
-            address=copy.contact,
+            contacts=copy.contacts,
             author=copy.author,
             effect=copy.effect,
             trace_id=trace_id,

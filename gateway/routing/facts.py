@@ -5,15 +5,20 @@ Every function takes a read connection first; all of them run in a reader thread
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from sqlalchemy import Connection
 
 import annuaire
 import patients
-from gateway.routing import correspondence, rules
+from gateway.routing import answering, rules
 from gateway.routing.model import Origin
 from gateway.routing.policy import Policy, domain_of
 from store import mail, now_ms
+
+_REPLY_TO: Final = 20  # addresses of one Reply-To that are looked at
+_LONGEST: Final = 320  # characters of an address that is kept
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +103,10 @@ def submitting_sender(
         open=box is None or box.state == "open",
         why_not="there is no such mailbox here" if mail_from and box is None else "",
     )
+    if origin.kind == "patient":
+        state = profile_state(conn, patients.profile_by_box(conn, origin.box_id), at)
+        entered = told.open if at is None else state in ("opened", "activated", "suspended")
+        return msgspec.structs.replace(told, open=entered, suspended=state == "suspended")
     professional = _professional(conn, origin, box)
     if professional:
         standing, since = annuaire.professional(conn, professional, at)
@@ -143,13 +152,14 @@ def target(
 ) -> Target:
     """Where a recipient's copy goes, and the checks on whether it may. ``size``: octets, once known.
 
-    ``at`` (ms; None: now): for the whitelist; mailboxes and profiles are those of now.
+    ``at`` (ms; None: now): all of it as it stood then, but for how full mailboxes were, which nobody kept,
+    and for professionals' mailboxes here, which are those of now.
     """
     domain = domain_of(recipient)
     from_patient = origin.kind == "patient"
     checks: list[rules.Check] = []
     if from_patient:
-        checks += rules.patient_writes(patient_writes(conn, policy, origin.box_id, recipient))
+        checks += rules.patient_writes(answering.patient_writes(conn, policy, origin, recipient, at))
         if not all(check.ok for check in checks):
             return Target(recipient=recipient, checks=checks)
     if policy.patient_domain and domain == policy.patient_domain:
@@ -160,8 +170,8 @@ def target(
         checks += rules.patient_recipient(
             rules.PatientRecipient(
                 valid=valid,
-                state=profile.state if profile else "",
-                full=box is not None and _full(box, size),
+                state=profile_state(conn, profile, at),
+                full=box is not None and at is None and _full(box, size),
             )
         )
         return Target(
@@ -175,7 +185,7 @@ def target(
         checks += rules.hosted_recipient(
             exists=box is not None,
             is_open=box is not None and box.state == "open",
-            full=box is not None and _full(box, size),
+            full=box is not None and at is None and _full(box, size),
         )
         return Target(recipient=recipient, box_id=box.box_id if box else 0, checks=checks)
     if origin.kind == "operator":
@@ -185,36 +195,35 @@ def target(
     return Target(recipient=recipient, checks=checks)
 
 
+def profile_state(
+    conn: Connection, profile: patients.Profile | None, at: int | None = None
+) -> rules.ProfileState:
+    """The state of a profile, now or at ``at`` (ms); "" for none."""
+    if profile is None:
+        return ""
+    return profile.state if at is None else patients.state_at(conn, profile.ins, at) or ""
+
+
 def _full(box: mail.Box, size: int) -> bool:
     return bool(box.quota) and box.used + size >= box.quota
 
 
-def patient_writes(
-    conn: Connection, policy: Policy, box_id: int, recipient: str, at: int = correspondence.FOREVER
-) -> rules.PatientWrites:
-    """Facts on a patient's message to one address, as they stood at ``at`` (ms)."""
-    domain = domain_of(recipient)
-    then = None if at == correspondence.FOREVER else at
-    contact = correspondence.contact(conn, box_id, recipient, at)
-    return rules.PatientWrites(
-        to_patient=bool(policy.patient_domain) and domain == policy.patient_domain,
-        trusted=domain in policy.hosted or annuaire.domain_listed(conn, domain, then),
-        contacted=contact.contacted,
-        opened_at=contact.opened_at,
-        ended_at=contact.ended_at,
-        officine=annuaire.is_officine(conn, recipient, then),
-    )
+def contact_addresses(conn: Connection, policy: Policy, author: str, reply_to: list[str]) -> tuple[str, ...]:
+    """The addresses that a message opens: those of its Reply-To that are trusted mailboxes, else its From."""
+    named = dict.fromkeys(address.casefold() for address in reply_to[:_REPLY_TO])
+    trusted = tuple(address for address in named if _may_be_contact(conn, policy, address))
+    return trusted or (author,)
 
 
-def contact_address(conn: Connection, policy: Policy, author: str, reply_to: list[str]) -> str:
-    """The address that a message opens: its Reply-To when in the trust space, else its From."""
-    for address in reply_to:
-        domain = domain_of(address)
-        if domain in ("", policy.patient_domain):
-            continue
-        if domain in policy.hosted or annuaire.domain_listed(conn, domain):
-            return address.casefold()
-    return author
+def _may_be_contact(conn: Connection, policy: Policy, address: str) -> bool:
+    """Whether answers may be sent to an address: a mailbox here, or one of a trusted domain; no patient's."""
+    domain = domain_of(address)
+    if domain in ("", policy.patient_domain) or len(address) > _LONGEST:
+        return False
+    if domain in policy.hosted:
+        box = mail.box_by_address(conn, address)
+        return box is not None and box.state == "open"
+    return annuaire.domain_listed(conn, domain)
 
 
 def from_allowed(conn: Connection, origin: Origin, author: str) -> bool:

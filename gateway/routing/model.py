@@ -24,6 +24,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     ``professional``: a person or organisation with a mailbox hosted here (certificate or password).
     ``patient``: a patient with a mailbox here. ``none``: nobody yet, or a certificate that was refused
     (then ``refusal_*`` say why). ``claim``: what the certificate of who signed in states about him.
+    ``actor_ins``: who signed in when he acts in a patient's box that is not his own (a parent, a guardian).
     """
 
     kind: OriginKind = "none"
@@ -38,6 +39,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     refusal_rule: str = ""
     refusal_reason: str = ""
     claim: Claim | None = None
+    actor_ins: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

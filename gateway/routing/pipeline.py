@@ -25,6 +25,7 @@ import patients
 from certs import NOT_SIGNED, CertVerdict, SignatureVerdict, TrustStore
 from gateway.message import MessageIndex, MessageMeta, Signature, attachments, encode_meta
 from gateway.routing import commit, facts, prefix, rules, signature, system
+from gateway.routing.explain import sender_checks
 from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
 from gateway.routing.policy import Policy, domain_of
 from store import PasserelleError, Spool, Store, faults, mail, new_id
@@ -38,11 +39,11 @@ _IN_PLACE = 64 * 1024
 
 
 class _Gathered(msgspec.Struct, frozen=True):
-    """What deciding on the content needs: targets in the envelope's order, From, the contact it opens."""
+    """What deciding on the content needs: targets in the envelope's order, From, the contacts it opens."""
 
     targets: list[facts.Target]
     author: str
-    contact: str
+    contacts: tuple[str, ...]
     from_allowed: bool
 
 
@@ -184,7 +185,12 @@ class Router:
                 sender=mail_from,
                 recipient=rcpt,
                 rule=verdict.rule,
-                detail={"peer": origin.peer, "by": _proof(origin), "code": str(verdict.code)},
+                detail={
+                    "peer": origin.peer,
+                    "by": _proof(origin),
+                    "code": str(verdict.code),
+                    "why": verdict.peer,  # what the sender was told, for `trace`
+                },
             )
         )
         self._refusals.add(ended)
@@ -264,7 +270,7 @@ class Router:
             if known is None or known[0] < oldest:
                 return None
             targets.append(known[1])
-        return _Gathered(targets, author, author, True)
+        return _Gathered(targets, author, (author,), True)
 
     def _gather(self, conn: Connection, origin: Origin, envelope: Envelope, index: MessageIndex) -> _Gathered:
         author = _author(index)
@@ -275,7 +281,7 @@ class Router:
                 for recipient in envelope.recipients
             ],
             author,
-            facts.contact_address(conn, self.policy, author, reply_to),
+            facts.contact_addresses(conn, self.policy, author, reply_to),
             facts.from_allowed(conn, origin, author),
         )
 
@@ -315,7 +321,7 @@ class Router:
         signed: SignatureVerdict,
     ) -> dict[str, Any]:
         """Seal the body for every box and say what the transaction shall do. Blocking for a large one."""
-        targets, author, contact = gathered.targets, gathered.author, gathered.contact
+        targets, author = gathered.targets, gathered.author
         here = [
             (target, asked)
             for target, asked in zip(targets, envelope.recipients, strict=True)
@@ -327,9 +333,10 @@ class Router:
             if not target.box_id
         ]
         shown = msgspec.structs.replace(envelope, peer="") if origin.kind == "patient" else envelope
-        automatic = bool(index.facts.auto) or not envelope.mail_from
         effect = rules.effect_on_correspondence(
-            subject=index.facts.subject, end_header=index.facts.mss_end_header, automatic=automatic
+            subject=index.facts.subject,
+            end_header=index.facts.mss_end_header,
+            automatic=rules.automatic(index.facts.auto, null_path=not envelope.mail_from),
         )
         told = {"message_id": index.facts.message_id, "trace_id": envelope.trace_id}
         results, seen = signature.auth_results(signed), signature.kept(signed, envelope.received_at)
@@ -351,7 +358,7 @@ class Router:
                     digest=_digest(sha256, envelope.mail_from, target.recipient),
                     message=copy,
                     effect=effect if from_professional and effect != "nothing" else "",
-                    contact=contact,
+                    contacts=gathered.contacts,
                     author=author,
                     filing=self._filing(target, origin, envelope, index, copy.message_id)
                     if from_professional
@@ -454,21 +461,19 @@ class Router:
         )
 
 
-def sender_checks(conn: Connection, policy: Policy, origin: Origin, mail_from: str) -> list[rules.Check]:
-    """The checks on a reverse-path, by the kind of session."""
-    if origin.kind in ("patient", "professional"):
-        return rules.submitting_sender(facts.submitting_sender(conn, origin, mail_from))
-    return rules.operator_sender(facts.operator_sender(conn, policy, origin, mail_from))
-
-
 def _wants_report(recipient: Recipient) -> bool:
     return "SUCCESS" in recipient.notify.upper().split(",")  # RFC 3461 §4.1
 
 
 def _proof(origin: Origin) -> str:
-    """What proved the sender, for the evidence: an operator's DN, a national identifier; no person's name."""
+    """What proved the sender, for the evidence: an operator's DN, a national identifier; no person's name.
+
+    Of who acts in a patient's box: ``patient:`` and his INS: a parent's acts are told from the child's.
+    """
     if origin.kind == "operator":
         return origin.dn
+    if origin.actor_ins:
+        return f"patient:{origin.actor_ins}"
     return origin.id_nat or origin.struct_id or "app-password"
 
 

@@ -10,6 +10,7 @@ from gateway.routing.rules import Unlisted
 
 Y = Literal["all", "xdm", "none"]
 Smime = Literal["report", "refuse-broken"]
+Dispensations = Literal["off", "required"]
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     :param whitelist_max_age: ms after which the list of domains no longer authorises anybody; 0: never.
     :param y: what is filed into the record: all documents, those of XDM archives, none.
     :param smime: a message whose signature is broken is delivered and flagged, or refused.
+    :param dispensations: whether a patient writes first only to pharmacies with a dispensation on record.
     :param keep_sent: whose submitted messages are also kept in their Sent folder.
     """
 
@@ -35,6 +37,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     whitelist_max_age: int = 0
     y: Y = "all"
     smime: Smime = "report"
+    dispensations: Dispensations = "off"
     keep_sent: frozenset[str] = frozenset({"patient"})
 
 

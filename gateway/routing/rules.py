@@ -14,34 +14,55 @@ import msgspec
 from annuaire import Standing, standing_text
 from annuaire import day as day_of
 from gateway.routing.model import Verdict
+from gateway.routing.words import english, french
 
-ProfileState = Literal["", "known", "notified", "opened", "activated", "opposed", "closed", "suspended"]
+ProfileState = Literal[
+    "", "known", "notified", "opened", "activated", "opposed", "closed", "suspended", "deleted"
+]
 Unlisted = Literal["accept", "refuse"]
+#: Who signed in, to the patient whose box it is: himself, who represents him at that moment, or neither.
+Acting = Literal["self", "representative", "stranger"]
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One rule applied: did it hold, and in which words (ASCII: they go into SMTP replies)."""
+    """One rule applied: did it hold, and in which words (ASCII: they go into SMTP replies).
+
+    ``at`` (ms): the day that the words speak of, 0 for none; ``warning``: it holds, and is to be read before
+    sending all the same.
+    """
 
     rule: str
     ok: bool
     text: str
     code: int = 550
     enhanced: str = "5.7.1"
+    at: int = 0
+    warning: bool = False
+
+    @property
+    def french(self) -> str:
+        """The same, as a patient reads it."""
+        return french(self.rule, self.ok, self.at)
+
+
+def deciding(checks: list[Check]) -> Check:
+    """The check that decides: the first that failed, otherwise the last one."""
+    return next((check for check in checks if not check.ok), checks[-1])
 
 
 def verdict(checks: list[Check]) -> Verdict:
-    """The first check that failed refuses or, with a 4yz code, defers; otherwise the last one accepts."""
-    for check in checks:
-        if not check.ok:
-            return Verdict(
-                action="defer" if check.code < 500 else "refuse",
-                rule=check.rule,
-                code=check.code,
-                enhanced=check.enhanced,
-                peer=check.text,
-                log=check.text,
-            )
-    return Verdict(action="accept", rule=checks[-1].rule, peer="OK", log=checks[-1].text)
+    """The deciding check refuses or, with a 4yz code, defers; when it holds, it accepts."""
+    check = deciding(checks)
+    if check.ok:
+        return Verdict(action="accept", rule=check.rule, peer="OK", log=check.text)
+    return Verdict(
+        action="defer" if check.code < 500 else "refuse",
+        rule=check.rule,
+        code=check.code,
+        enhanced=check.enhanced,
+        peer=check.text,
+        log=check.text,
+    )
 
 
 # -- who sends ----------------------------------------------------------------------------------
@@ -146,6 +167,7 @@ class SubmittingSender(msgspec.Struct, frozen=True, kw_only=True):
     ``owned``: the proven identity owns the reverse-path address; ``why_not``: the annuaire's reason.
     ``mismatch``: in what else certificate and annuaire disagree. ``standing``: of the professional behind
     the session, since ``gone_at`` (ms); None for anybody else. ``card``: "" where none can be judged.
+    ``suspended``: the sender is a patient whose space is.
     """
 
     signed_in: bool
@@ -156,6 +178,7 @@ class SubmittingSender(msgspec.Struct, frozen=True, kw_only=True):
     standing: Standing | None = None
     gone_at: int = 0
     card: Literal["", "good", "opposed"] = ""
+    suspended: bool = False
 
 
 def submitting_sender(facts: SubmittingSender) -> list[Check]:
@@ -164,7 +187,7 @@ def submitting_sender(facts: SubmittingSender) -> list[Check]:
         Check(
             "sender.signed_in",
             facts.signed_in,
-            "the sender has signed in" if facts.signed_in else "sign in first",
+            english("sender.signed_in", facts.signed_in),
             530,
             "5.7.0",
         )
@@ -189,9 +212,14 @@ def submitting_sender(facts: SubmittingSender) -> list[Check]:
         Check(
             "sender.closed",
             facts.open,
-            "the sender's mailbox is open" if facts.open else "the sender's mailbox is closed",
+            english("sender.closed", facts.open),
             550,
             "5.2.1",
+        ),
+        *(
+            [Check("sender.suspended", False, english("sender.suspended", False), 450, "4.2.1")]
+            if facts.suspended
+            else []
         ),
     ]
 
@@ -199,10 +227,8 @@ def submitting_sender(facts: SubmittingSender) -> list[Check]:
 def _identity_text(facts: SubmittingSender) -> str:
     if facts.mismatch:
         return facts.mismatch
-    if facts.owned:
-        return "the proven identity owns the sender address"
-    reason = f": {facts.why_not}" if facts.why_not else ""
-    return f"the proven identity does not own the sender address{reason}"
+    reason = f": {facts.why_not}" if facts.why_not and not facts.owned else ""
+    return english("sender.identity", facts.owned) + reason
 
 
 class Authorship(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +294,7 @@ _NOT_THERE: dict[str, Check] = {
         "recipient.opposed", False, "this patient has opposed the opening of a space", 550, "5.2.1"
     ),
     "closed": Check("recipient.closed", False, "this patient's space is closed", 550, "5.2.1"),
+    "deleted": Check("recipient.closed", False, "this patient's space is closed", 550, "5.2.1"),
     "suspended": Check(
         "recipient.suspended", False, "this patient's space is suspended, try again later", 450, "4.2.1"
     ),
@@ -297,18 +324,16 @@ def patient_recipient(facts: PatientRecipient) -> list[Check]:
 
 
 def _room(full: bool) -> Check:
-    return Check(
-        "recipient.quota", not full, "the mailbox is full" if full else "the mailbox has room", 452, "4.2.2"
-    )
+    return Check("recipient.quota", not full, english("recipient.quota", not full), 452, "4.2.2")
 
 
 def hosted_recipient(*, exists: bool, is_open: bool, full: bool) -> list[Check]:
     """May a message reach this mailbox of a professional, hosted here?"""
     if not exists:
-        return [Check("recipient.unknown", False, "no such mailbox here", 550, "5.1.1")]
+        return [Check("recipient.unknown", False, english("recipient.unknown", False), 550, "5.1.1")]
     if not is_open:
-        return [Check("recipient.closed", False, "this mailbox is closed", 550, "5.2.1")]
-    return [_room(full), Check("recipient.open", True, "the mailbox is open")]
+        return [Check("recipient.closed", False, english("recipient.closed", False), 550, "5.2.1")]
+    return [_room(full), Check("recipient.open", True, english("recipient.open", True))]
 
 
 def trusted_domain(*, listed: bool) -> list[Check]:
@@ -335,49 +360,79 @@ def no_relay() -> list[Check]:
 class PatientWrites(msgspec.Struct, frozen=True, kw_only=True):
     """Facts on a patient's message to one address.
 
-    ``opened_at``/``ended_at``: when (any growing number, 0: never) the address last wrote to the patient so
-    that it may be answered, and last ended the exchange; ``contacted``: it wrote at least once.
-    ``dispensed``: with a dispensation feed, whether one is on record within a year; ``None``: no feed.
+    ``acting``: who signed in, to the patient whose box it is. ``opened_at``/``ended_at``: when (any growing
+    number, 0: never) the address last became one that may be answered, and when that last ended;
+    ``contacted``: it wrote at least once. What the annuaire said since it wrote: ``other_holder``, the
+    address is somebody else's now; ``left_at``, since when (ms) its holder practises no more, 0 while he
+    may; ``gone_at``, since when (ms) it is published no more, 0 otherwise. ``other_mailbox``: the holder of
+    the address wrote, from another one. ``dispensed``: with a dispensation feed, whether one is on record
+    within a year; ``None``: no feed.
     """
 
+    acting: Acting = "self"
     to_patient: bool
     trusted: bool
     contacted: bool
     opened_at: int
     ended_at: int
+    other_holder: bool = False
+    left_at: int = 0
+    gone_at: int = 0
+    other_mailbox: bool = False
     officine: bool
     dispensed: bool | None = None
+
+
+def acts_for(acting: Acting) -> list[Check]:
+    """May who signed in act in this patient's box: read it, write from it? Asked each time, never kept.
+
+    Nothing to ask for the patient himself. A representative may for as long as he is one.
+    """
+    if acting == "self":
+        return []
+    held = acting == "representative"
+    return [Check("patient.acting", held, english("patient.acting", held))]
 
 
 def patient_writes(facts: PatientWrites) -> list[Check]:
     """May this patient write to this address? (Mon espace santé: answers only, pharmacies excepted)"""
     checks = [
+        *acts_for(facts.acting),
         Check(
-            "patient.to_patient",
-            not facts.to_patient,
-            "patients cannot write to each other" if facts.to_patient else "the recipient is not a patient",
-        ),
-        Check(
-            "patient.outside",
-            facts.trusted,
-            "the recipient is in the trust space"
-            if facts.trusted
-            else "patients can only write within the trust space",
+            "patient.to_patient", not facts.to_patient, english("patient.to_patient", not facts.to_patient)
         ),
     ]
-    if facts.opened_at > facts.ended_at:
-        return [*checks, Check("reply.contacted", True, "this professional wrote to the patient")]
+    if facts.contacted and not facts.trusted:
+        checks.append(Check("reply.domain_gone", False, english("reply.domain_gone", False)))
+    else:
+        checks.append(Check("patient.outside", facts.trusted, english("patient.outside", facts.trusted)))
+    if not all(check.ok for check in checks):
+        return checks
+    opened = facts.opened_at > facts.ended_at
+    if opened and not facts.other_holder and not facts.left_at:
+        if facts.gone_at:
+            text = english("reply.box_gone", True, facts.gone_at)
+            checks.append(Check("reply.box_gone", True, text, at=facts.gone_at, warning=True))
+        return [*checks, Check("reply.contacted", True, english("reply.contacted", True))]
     if facts.officine and facts.dispensed is not False:
-        return [*checks, Check("reply.pharmacy", True, "a pharmacy may be written to first")]
+        return [*checks, Check("reply.pharmacy", True, english("reply.pharmacy", True))]
+    return [*checks, _no_right(facts, opened)]
+
+
+def _no_right(facts: PatientWrites, opened: bool) -> Check:
+    """Why an address may not be written to: the reason that tells the patient most."""
+    if opened and facts.other_holder:
+        return Check("reply.holder_changed", False, english("reply.holder_changed", False))
+    if opened:
+        text = english("reply.not_practising", False, facts.left_at)
+        return Check("reply.not_practising", False, text, at=facts.left_at)
     if facts.contacted:
-        return [*checks, Check("reply.ended", False, "this professional has ended the exchange")]
-    text = "this professional has not written to the patient first"
+        return Check("reply.ended", False, english("reply.ended", False))
     if facts.officine:
-        return [
-            *checks,
-            Check("reply.pharmacy", False, "no dispensation by this pharmacy is on record within a year"),
-        ]
-    return [*checks, Check("reply.never_contacted", False, text)]
+        return Check("reply.pharmacy", False, english("reply.pharmacy", False))
+    if facts.other_mailbox:
+        return Check("reply.other_mailbox", False, english("reply.other_mailbox", False))
+    return Check("reply.never_contacted", False, english("reply.never_contacted", False))
 
 
 # -- the message --------------------------------------------------------------------------------
@@ -406,16 +461,26 @@ def message_size(*, size: int, limit: int) -> list[Check]:
 
 
 Effect = Literal["opens", "ends", "silent", "nothing"]
+#: Nobody wrote it: a report, a receipt or an answer; or a process did, of its own accord (RFC 3834 §5).
+Automatic = Literal["no", "answer", "generated"]
 
 
-def effect_on_correspondence(*, subject: str, end_header: bool, automatic: bool) -> Effect:
+def automatic(auto: str, *, null_path: bool) -> Automatic:
+    """How automatic a message is. ``auto``: "dsn", "mdn", the keyword of Auto-Submitted, "" for none."""
+    if auto in ("dsn", "mdn", "auto-replied") or null_path:
+        return "answer"
+    return "generated" if auto else "no"
+
+
+def effect_on_correspondence(*, subject: str, end_header: bool, automatic: Automatic) -> Effect:
     """What a professional's message does to the patient's right to answer.
 
     « [FIN] », exactly, as the subject ends all earlier messages; ``X-MSS-MES: FIN`` lets this one open
-    nothing; notifications and automatic replies (RFC 3834) open nothing either.
+    nothing. Notifications and automatic answers do nothing at all; what a process sends of its own accord
+    (RFC 3834 §5) may end, and opens nothing.
     """
-    if automatic:
+    if automatic == "answer":
         return "nothing"
     if subject == "[FIN]":
         return "ends"
-    return "silent" if end_header else "opens"
+    return "silent" if end_header or automatic == "generated" else "opens"

@@ -39,9 +39,11 @@ SIDE_DOORS: dict[str, tuple[set[str], str]] = {
     "store.tasks": ({"*"}, "as store.mail"),
     "store.faults": ({"*"}, "points at which tests kill the process"),
     "gateway.routing.model": ({"gateway.smtp"}, "plain data; the rules and the store are not loaded by it"),
-    "gateway.routing.correspondence": ({"commands"}, "FOREVER, for `explain` without a time"),
     "gateway.smtp.reports": ({"gateway"}, "header encoding for the filing reports"),
     "gateway.dmp_bridge.codes": ({"gateway.demo"}, "the demo makes documents"),
+    "patients.signin.passkeys": ({"gateway"}, "a heavy library, loaded by who serves patients' pages only"),
+    "patients.signin.openid": ({"gateway"}, "as patients.signin.passkeys"),
+    "patients.signin.federation": ({"gateway"}, "as patients.signin.passkeys"),
     "annuaire.demo": ({"gateway.demo"}, "writes extractions; only for demo and tests"),
 }
 

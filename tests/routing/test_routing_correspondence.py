@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from routing_support import ALICE, COLLEAGUE, DOCTOR, PATIENTS, PHARMACY
 
 from gateway.demo import cast
-from gateway.routing import contact, contacts, facts, rules
+from gateway.routing import Origin, contact, contacts, facts, rules
+from gateway.routing.answering import patient_writes
 from gateway.routing.correspondence import note
 from store import Store, Tx, new_id, operation
 
@@ -27,10 +28,10 @@ TRUSTED = (*AUTHORS, f"never@{cast.HOSPITAL_DOMAIN}")
 
 
 @operation("test.correspondence")
-def noted(tx: Tx, *, box_id: int, address: str, author: str, effect: str, at: int) -> None:
+def noted(tx: Tx, *, box_id: int, named: list[str], author: str, effect: str, at: int) -> None:
     """One event, at a time of our choice."""
     present, tx.now = tx.now, at
-    note(tx, box_id=box_id, address=address, author=author, effect=effect, trace_id="t")
+    note(tx, box_id=box_id, contacts=named, author=author, effect=effect, trace_id="t")
     tx.now = present
 
 
@@ -50,39 +51,44 @@ class Exchanges(RuleBasedStateMachine):
         super().__init__()
         self.box_id = new_id()
         self.time = 1_800_000_000_000
-        self.log: list[tuple[str, str, str]] = []  # (author, contact, effect)
+        self.log: list[tuple[str, frozenset[str], str]] = []  # (author, contacts, effect)
 
-    def send(self, author: str, reply_to: str, subject: str, end_header: bool, automatic: bool) -> None:
-        given_names = [reply_to] if reply_to else []
-        contacted = self.store.read(facts.contact_address, PATIENTS, author, given_names)
+    def send(
+        self, author: str, reply_to: list[str], subject: str, end_header: bool, automatic: rules.Automatic
+    ) -> None:
+        named = self.store.read(facts.contact_addresses, PATIENTS, author, reply_to)
         # the model's own view of whom the message speaks for
-        assert contacted == (reply_to.casefold() if reply_to.casefold() in TRUSTED else author)
+        assert set(named) == ({one.casefold() for one in reply_to} & set(TRUSTED) or {author})
         effect = rules.effect_on_correspondence(subject=subject, end_header=end_header, automatic=automatic)
         if effect == "nothing":
             return
         self.store.write(
-            noted, box_id=self.box_id, address=contacted, author=author, effect=effect, at=self.time
+            noted, box_id=self.box_id, named=list(named), author=author, effect=effect, at=self.time
         )
-        self.log.append((author, contacted, effect))
+        self.log.append((author, frozenset(named), effect))
 
     authors = st.sampled_from(AUTHORS)
-    replies = st.sampled_from(["", "", *EVERYBODY, COLLEAGUE.upper()])
+    replies = st.lists(st.sampled_from([*EVERYBODY, COLLEAGUE.upper()]), max_size=3)
 
     @rule(author=authors, reply_to=replies)
-    def plain(self, author: str, reply_to: str) -> None:
-        self.send(author, reply_to, "Bonjour", False, False)
+    def plain(self, author: str, reply_to: list[str]) -> None:
+        self.send(author, reply_to, "Bonjour", False, "no")
 
-    @rule(author=authors, reply_to=replies, header=st.booleans())
-    def fin(self, author: str, reply_to: str, header: bool) -> None:
-        self.send(author, reply_to, "[FIN]", header, False)
+    @rule(author=authors, reply_to=replies, header=st.booleans(), process=st.booleans())
+    def fin(self, author: str, reply_to: list[str], header: bool, process: bool) -> None:
+        self.send(author, reply_to, "[FIN]", header, "generated" if process else "no")
 
     @rule(author=authors, reply_to=replies)
-    def fin_header(self, author: str, reply_to: str) -> None:
-        self.send(author, reply_to, "Bonjour", True, False)
+    def fin_header(self, author: str, reply_to: list[str]) -> None:
+        self.send(author, reply_to, "Bonjour", True, "no")
 
     @rule(author=authors, reply_to=replies, subject=st.sampled_from(["[FIN]", "Bonjour"]))
-    def automatic(self, author: str, reply_to: str, subject: str) -> None:
-        self.send(author, reply_to, subject, False, True)
+    def automatic(self, author: str, reply_to: list[str], subject: str) -> None:
+        self.send(author, reply_to, subject, False, "answer")
+
+    @rule(author=authors, reply_to=replies)
+    def by_a_process(self, author: str, reply_to: list[str]) -> None:
+        self.send(author, reply_to, "Bonjour", False, "generated")
 
     @rule(step=st.integers(-10_000, 366 * 86_400_000))
     def clock(self, step: int) -> None:
@@ -90,47 +96,54 @@ class Exchanges(RuleBasedStateMachine):
         self.time += step
 
     def answer(self, address: str) -> str:
-        checks = rules.patient_writes(self.store.read(facts.patient_writes, PATIENTS, self.box_id, address))
+        origin = Origin(kind="patient", box_id=self.box_id, tls="TLS")
+        checks = rules.patient_writes(self.store.read(patient_writes, PATIENTS, origin, address))
         verdict = rules.verdict(checks)
         return "" if verdict.accepted else verdict.rule
 
     @invariant()
     def nobody_else(self) -> None:
-        """Who may be written to was opened by a message whose author has not ended it since."""
+        """Who may be written to was opened by a message that neither its author nor he has ended since."""
         for address in EVERYBODY:
             if self.answer(address) == "" and address != PHARMACY:
                 assert any(
                     effect == "opens"
-                    and contacted == address
-                    and (author, "ends") not in [(a, e) for a, _, e in self.log[number + 1 :]]
-                    for number, (author, contacted, effect) in enumerate(self.log)
+                    and address in named
+                    and not {(author, "ends"), (address, "ends")}
+                    & {(a, e) for a, _, e in self.log[number + 1 :]}
+                    for number, (author, named, effect) in enumerate(self.log)
                 ), f"{address} may be written to after {self.log}"
 
     @invariant()
     def exactly_these(self) -> None:
         """The whole answer, against a replay of the log."""
-        opened: dict[str, int] = {}
-        ended: dict[str, int] = {}
-        spoke: dict[str, set[str]] = {}  # author -> contacts that he spoke for
-        for number, (author, contacted, effect) in enumerate(self.log, 1):
-            spoke.setdefault(author, set()).add(contacted)
+        standing: set[tuple[str, str]] = set()  # (author, whom he opened)
+        spoke: dict[str, set[str]] = {}  # author -> whom he ever opened
+        known: set[str] = set()
+        for author, named, effect in self.log:
             if effect == "opens":
-                opened[contacted] = number
-            elif effect == "ends":
-                ended |= dict.fromkeys(spoke[author], number)
-        known = set().union(*spoke.values()) if spoke else set()
+                standing |= {(author, one) for one in named}
+                spoke.setdefault(author, set()).update(named)
+            if effect == "ends":
+                standing = {(a, one) for a, one in standing if author not in (a, one)}
+                known |= {author} | spoke.get(author, set())
+            else:
+                known |= named
         for address in EVERYBODY:
             if address == ALICE.address:
                 expected = "patient.to_patient"
             elif address == OUTSIDE:
                 expected = "patient.outside"
-            elif opened.get(address, 0) > ended.get(address, 0) or address == PHARMACY:
+            elif address in {one for _, one in standing} or address == PHARMACY:
                 expected = ""
             else:
                 expected = "reply.ended" if address in known else "reply.never_contacted"
             assert self.answer(address) == expected, f"{address} after {self.log}"
             assert self.answer(address.upper()) == expected, "addresses are compared without case"
-        assert {address for address, _ in self.store.read(contacts, self.box_id)} == known
+        told = dict(self.store.read(contacts, self.box_id))
+        assert told.keys() == known
+        assert {address for address, one in told.items() if one.open} == {one for _, one in standing}
+        assert told == {address: self.store.read(contact, self.box_id, address) for address in known}
 
 
 def test_no_sequence_of_messages_opens_anybody_else(opened: Store) -> None:
@@ -157,7 +170,7 @@ def test_the_past_stays_what_it_was(opened: Store, effects: list[str], steps: li
     moments = []
     for effect, step in zip(effects, steps, strict=False):
         time += step
-        opened.write(noted, box_id=box_id, address=DOCTOR, author=DOCTOR, effect=effect, at=time)
+        opened.write(noted, box_id=box_id, named=[DOCTOR], author=DOCTOR, effect=effect, at=time)
         moments.append(time)
     assert not opened.read(contact, box_id, DOCTOR, moments[0] - 1).contacted
     for number, moment in enumerate(moments):
@@ -172,13 +185,13 @@ def test_messages_of_one_millisecond_keep_their_order(opened: Store) -> None:
     for last, expected in (("opens", True), ("ends", False)):
         box_id = new_id()
         for effect in ["ends", "opens"] * 20 + (["ends"] if last == "ends" else []):
-            opened.write(noted, box_id=box_id, address=DOCTOR, author=DOCTOR, effect=effect, at=5)
+            opened.write(noted, box_id=box_id, named=[DOCTOR], author=DOCTOR, effect=effect, at=5)
         state = opened.read(contact, box_id, DOCTOR)
         assert (state.opened_at > state.ended_at) is expected
 
 
 def test_one_patients_messages_say_nothing_of_another(opened: Store) -> None:
     box_id, other = new_id(), new_id()
-    opened.write(noted, box_id=box_id, address=DOCTOR, author=DOCTOR, effect="opens", at=5)
+    opened.write(noted, box_id=box_id, named=[DOCTOR], author=DOCTOR, effect="opens", at=5)
     assert opened.read(contact, box_id, DOCTOR).contacted
     assert not opened.read(contact, other, DOCTOR).contacted

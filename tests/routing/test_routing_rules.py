@@ -156,6 +156,7 @@ def test_submitting_sender_in_every_case() -> None:
         mismatch=("", "the certificate states the profession 10, the annuaire 21"),
         standing=(None, "practises", "unchecked", "unknown", "no_activity", "struck_off"),
         card=("", "good", "opposed"),
+        suspended=BOTH,
     )
     for facts in cases:
         expected = first(
@@ -165,6 +166,7 @@ def test_submitting_sender_in_every_case() -> None:
             (facts["standing"] == "struck_off", "sender.annuaire", 550),
             (not facts["owned"] or facts["mismatch"] != "", "sender.identity", 550),
             (not facts["open"], "sender.closed", 550),
+            (facts["suspended"], "sender.suspended", 450),
         )
         assert outcome(rules.submitting_sender(rules.SubmittingSender(**facts))) == expected, facts
 
@@ -196,7 +198,7 @@ def test_authorship_in_every_case() -> None:
 
 # -- who receives ---------------------------------------------------------------------------------
 
-STATES = ("", "known", "notified", "opened", "activated", "opposed", "closed", "suspended")
+STATES = ("", "known", "notified", "opened", "activated", "opposed", "closed", "suspended", "deleted")
 
 
 def test_patient_recipient_in_every_case() -> None:
@@ -206,7 +208,7 @@ def test_patient_recipient_in_every_case() -> None:
             (not facts["valid"], "recipient.invalid", 550),
             (state in ("", "known", "notified"), "recipient.unknown", 550),
             (state == "opposed", "recipient.opposed", 550),
-            (state == "closed", "recipient.closed", 550),
+            (state in ("closed", "deleted"), "recipient.closed", 550),
             (state == "suspended", "recipient.suspended", 450),
             (facts["full"], "recipient.quota", 452),
         )
@@ -235,23 +237,34 @@ def test_other_recipients() -> None:
 
 def patient_model(f: dict[str, Any]) -> Refusal:
     may_answer = f["opened_at"] > f["ended_at"]
+    standing = may_answer and not f["other_holder"] and not f["left_at"]
     may_begin = f["officine"] and f["dispensed"] is not False
-    silent = not (may_answer or may_begin)
+    silent = not (standing or may_begin)
     return first(
+        (f["acting"] == "stranger", "patient.acting", 550),
         (f["to_patient"], "patient.to_patient", 550),
+        (not f["trusted"] and f["contacted"], "reply.domain_gone", 550),
         (not f["trusted"], "patient.outside", 550),
+        (silent and may_answer and f["other_holder"], "reply.holder_changed", 550),
+        (silent and may_answer and f["left_at"] > 0, "reply.not_practising", 550),
         (silent and f["contacted"], "reply.ended", 550),
         (silent and f["officine"], "reply.pharmacy", 550),
+        (silent and f["other_mailbox"], "reply.other_mailbox", 550),
         (silent, "reply.never_contacted", 550),
     )
 
 
 PATIENT = every(
+    acting=("self", "representative", "stranger"),
     to_patient=BOTH,
     trusted=BOTH,
     contacted=BOTH,
-    opened_at=(0, 1, 2, 3),
-    ended_at=(0, 1, 2, 3),
+    opened_at=(0, 1, 2),
+    ended_at=(0, 1, 2),
+    other_holder=BOTH,
+    left_at=(0, DAY),
+    gone_at=(0, DAY),
+    other_mailbox=BOTH,
     officine=BOTH,
     dispensed=(None, False, True),
 )
@@ -271,6 +284,15 @@ def test_a_patient_reaches_only_who_wrote_or_a_pharmacy() -> None:
             assert facts["opened_at"] or facts["officine"]
 
 
+def test_a_mailbox_that_is_published_no_more_is_told_before_sending() -> None:
+    for facts in PATIENT:
+        checks = rules.patient_writes(rules.PatientWrites(**facts))
+        accepted = rules.verdict(checks)
+        warned = [check for check in checks if check.warning]
+        assert bool(warned) == (accepted.rule == "reply.contacted" and facts["gone_at"] > 0), facts
+        assert all(check.ok and "since 2026-09-21" in check.text for check in warned)
+
+
 # -- the message ----------------------------------------------------------------------------------
 
 
@@ -280,17 +302,48 @@ def test_message_size(size: int, limit: int) -> None:
     assert outcome(rules.message_size(size=size, limit=limit)) == expected
 
 
-@given(subject=st.one_of(st.sampled_from(["[FIN]", "[fin]", " [FIN]", "[FIN] "]), st.text(max_size=10)))
+VARIANTS = ("[fin]", " [FIN]", "[FIN] ", "[FIN].", "Re: [FIN]", "RE:[FIN]", "Tr: [FIN]", "[ FIN ]", "FIN")
+VARIANTS += (
+    "[FIN][FIN]",
+    "[FIN] merci",
+    "[\N{FULLWIDTH LATIN CAPITAL LETTER F}IN]",
+    "[FIN]\n",
+    "\N{ZERO WIDTH SPACE}[FIN]",
+)
+
+
+@given(subject=st.one_of(st.sampled_from(["[FIN]", *VARIANTS]), st.text(max_size=10)))
 def test_effect_on_correspondence(subject: str) -> None:
-    for end_header in BOTH:
-        assert rules.effect_on_correspondence(subject=subject, end_header=end_header, automatic=True) == (
-            "nothing"
-        )
-        effect = rules.effect_on_correspondence(subject=subject, end_header=end_header, automatic=False)
-        if subject == "[FIN]":
-            assert effect == "ends"
-        else:
-            assert effect == ("silent" if end_header else "opens")
+    """A table of eight cells for each subject: three kinds of message, two headers, one exact word."""
+    ends = "ends" if subject == "[FIN]" else ""
+    expected = {
+        ("answer", False): "nothing",
+        ("answer", True): "nothing",
+        ("generated", False): ends or "silent",
+        ("generated", True): ends or "silent",
+        ("no", False): ends or "opens",
+        ("no", True): ends or "silent",
+    }
+    for (automatic, end_header), effect in expected.items():
+        told = rules.effect_on_correspondence(subject=subject, end_header=end_header, automatic=automatic)  # type: ignore[arg-type]  # the literals above
+        assert told == effect, (subject, automatic, end_header)
+
+
+@pytest.mark.parametrize(
+    ("auto", "null_path", "expected"),
+    [
+        ("", False, "no"),
+        ("", True, "answer"),
+        ("dsn", False, "answer"),
+        ("mdn", False, "answer"),
+        ("auto-replied", False, "answer"),
+        ("auto-generated", False, "generated"),
+        ("auto-notified", False, "generated"),
+        ("auto-generated", True, "answer"),
+    ],
+)
+def test_how_automatic_a_message_is(auto: str, null_path: bool, expected: str) -> None:
+    assert rules.automatic(auto, null_path=null_path) == expected
 
 
 # -- verdicts -------------------------------------------------------------------------------------

@@ -148,7 +148,9 @@ def test_trace_and_evidence(played: Played) -> None:
         assert told["holds"] is True
         assert told["records"] > 10
     first = passerelle("evidence", "receipt", "1", home=played.ours).json()
-    assert first["event"] == "delivered" and first["recipient"] == ALICE.address
+    assert first["event"] == "profile"  # the patients were imported before any mail
+    delivered = passerelle("evidence", "receipt", str(rows[0]["number"]), home=played.ours).json()
+    assert delivered["event"] == "delivered" and delivered["recipient"] == ALICE.address
 
 
 def test_a_changed_record_is_noticed(played: Played, tmp_path: Path) -> None:
@@ -171,15 +173,27 @@ def test_doctor_and_stats(played: Played) -> None:
     assert {"trust", "our certificate", "whitelist", "our domain", "evidence", "silence"} <= {
         row["check"] for row in rows
     }
-    figures = passerelle("stats", "--json", home=played.ours).json()
+    figures = passerelle("stats", "--gateway", "--json", home=played.ours).json()
     assert figures["filed"] == 2
     assert figures["relayed"] >= 3  # the answer, the mail to the pharmacy, the report with code 904
     assert figures["duplicate"] == 1
     assert (figures["profiles activated"], figures["profiles opposed"]) == (1, 1)
     assert figures["relay waiting"] == figures["filing waiting"] == figures["silent for an hour"] == 0
-    csv = passerelle("stats", "--csv", "--since", "2020-01-01", home=played.ours)
+    csv = passerelle("stats", "--gateway", "--csv", "--since", "2020-01-01", home=played.ours)
     assert csv.out.startswith("figure,count\n")
     assert "filed,2\n" in csv.out
+
+
+def test_the_published_figures_hide_a_handful_of_people(played: Played) -> None:
+    """The demonstration has two patients: every figure is below ten."""
+    for words in ([], ["--by", "month"], ["--by", "region"], ["--by", "sector"]):
+        table = passerelle("stats", "--json", *words, home=played.ours).json()
+        shown = [value for row in [*table["rows"], table["total"]] for value in row["figures"].values()]
+        assert len(shown) >= 5
+        assert set(shown) == {None}
+    csv = passerelle("stats", "--csv", "--by", "sector", home=played.ours).out.splitlines()
+    assert csv[0].startswith("sector,messages received by users,")
+    assert csv[-1] == "total,,,,,"
 
 
 def test_queues_are_empty(played: Played) -> None:
@@ -285,6 +299,9 @@ def test_explain_says_what_the_wire_said(played: Played) -> None:
         (["evidence", "receipt", "999999"], "[evidence.record]"),
         (["explain", "--from", DOCTOR.address, "--to", ALICE.address, "--at", "yesterday"], "[explain.at]"),
         (["stats", "--since", "yesterday"], "[stats.since]"),
+        (["stats", "--until", "2026-02-30"], "[stats.until]"),
+        (["stats", "--by", "town"], "[stats.by]"),
+        (["stats", "--since", "2026-02-01", "--until", "2026-01-01"], "[stats.period]"),
     ],
 )
 def test_wrong_input_ends_with_a_reason_and_status_1(played: Played, words: list[str], told: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,11 +12,14 @@ import pytest
 import pytest_asyncio
 
 import evidence
+import patients
 from certs import DemoPki, TrustStore
 from gateway.demo import prepare_demo
+from gateway.indicators import Kept
 from gateway.keyring import keystore
 from gateway.metrics import FIGURES, MetricsServer, Sources
 from gateway.settings import load_settings
+from patients.persons import Person
 from store import Store, Tx, new_id, now_ms, operation, tasks
 
 pytestmark = pytest.mark.package("curl")
@@ -52,7 +56,13 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     scene = await asyncio.to_thread(prepare_demo, tmp_path / "scene")
     home = scene.home("passerelle")
     with Store.open(home) as store:
-        sources = Sources(store, TrustStore.load(home / "trust"), keystore(home, load_settings(home)))
+        hours = itertools.count(1)  # the published figures are counted again each hour: at each look
+        sources = Sources(
+            store,
+            TrustStore.load(home / "trust"),
+            keystore(home, load_settings(home)),
+            Kept(lambda: next(hours) * 3_600_000),
+        )
         server = MetricsServer(sources)
         await server.start("127.0.0.1", 0)
         try:
@@ -88,6 +98,15 @@ def _queue(watched: Watched) -> None:
     watched.store.write(_add_task)
 
 
+def _notify(watched: Watched) -> None:
+    for number in range(12):
+        body = f"1880575001{number:03d}"
+        ins = body + patients.ins_key(body)
+        person = Person(ins, patients.OID_NIR_TEST, "X", "Y", "", "M", "1988-05-01", "75056")
+        watched.store.write(patients.add_persons, persons=[person], actor="test")
+        patients.notify(watched.store, ins, actor="test")
+
+
 def _wait(watched: Watched) -> None:
     """Ages grow by themselves."""
 
@@ -101,6 +120,7 @@ MOVERS: dict[str, tuple[Callable[[Watched], None], str]] = {
     "whitelist_age_seconds": (_wait, "whitelist_age_seconds"),
     "annuaire_age_seconds": (_wait, 'annuaire_age_seconds{source="mailboxes"}'),
     "queue_tasks": (_queue, 'queue_tasks{queue="relay",state="due"}'),
+    "indicator": (_notify, 'indicator{figure="notified"}'),
     "evidence_records": (_queue, 'evidence_records_total{event="refused",rule="sender.tls"}'),
 }
 
