@@ -42,6 +42,7 @@ from annuaire.lookup import mailbox_of as mailbox
 from annuaire.names import fold, fold_address, fold_domain, structure_id, words
 from annuaire.refresh import RefreshState, refresh_state
 from annuaire.search import search
+from annuaire.sectors import sectors
 from annuaire.whitelist import (
     CheckSigner,
     SignerVerdict,
@@ -135,6 +136,7 @@ __all__ = [
     "same_site",
     "search",
     "search_fhir",
+    "sectors",
     "sign_whitelist",
     "specialities",
     "split_dn",

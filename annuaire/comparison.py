@@ -8,11 +8,12 @@ keep has changed): such a row stays, and only its line's digest is noted.
 from __future__ import annotations
 
 import itertools
+import sys
 from array import array
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
+from itertools import compress
 from operator import itemgetter
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from annuaire.writes import Writes
 from store import Store
 
 #: New rows sorted together before they are written: neighbours in an index share its pages.
-BATCH: Final = 100_000
+BATCH: Final = 50_000
 #: Bad rows kept in the report; all are counted.
 KEPT_FAULTS: Final = 200
 _EXAMPLES: Final = 10
@@ -50,6 +51,19 @@ class Tally(msgspec.Struct):
     gone: int = 0
     duplicates: dict[str, int] = msgspec.field(default_factory=dict)
     examples: list[str] = msgspec.field(default_factory=list)
+
+
+def _digests(salted: Any, lines: list[bytes]) -> array[int]:
+    """A digest of each line, 64 bits and a sign, the same on every machine."""
+    found = []
+    for line in lines:
+        one = salted.copy()
+        one.update(line)
+        found.append(one.digest())
+    codes = array("q", b"".join(found))
+    if sys.byteorder == "little":
+        codes.byteswap()
+    return codes
 
 
 class Comparison:
@@ -76,61 +90,71 @@ class Comparison:
             self._sites = store.read(holding.read_held_sites, begun.replaces)
         self._read = self._reader()
         self._fresh: set[int] = set()
-        self._batch: list[tuple[tuple[Any, ...], int]] = []
+        self._batch: dict[tuple[Any, ...], int] = {}
         self._new_sites: list[tuple[Any, ...]] = []
         self._added = 0
         self._keys = array("q")  # of the rows added, where others were in use before
         self._restated: dict[int, int] = {}
         self._gone = array("i")
         self._samples: list[tuple[int, str]] = []
-        self.tally.before = len(self._held.digests)
+        self._once: set[int] = set()
+        self._place_of_address = (
+            extraction.mapping.places["address"] if self._kind.anchor == "address" else -1
+        )
+        self.tally.before = len(self._held.entries)
 
-    def _reader(self) -> Callable[[list[str]], tuple[Any, ...]]:
-        mapping = self._extraction.mapping
+    def _reader(self) -> Callable[[bytes], tuple[Any, ...]]:
+        """What makes the content of a row out of a trimmed line, or raises :class:`RowFaultError`."""
+        mapping, cells = self._extraction.mapping, self._extraction.cells
         if self._source == "activities":
-            return ActivityReader(mapping, self._intern)
+            return ActivityReader(mapping, self._intern, cells)
         if self._source in ("cards", "skills"):
             parse: Callable[..., Any] = parse_card if self._source == "cards" else parse_skill
-            return lambda cells: msgspec.structs.astuple(parse(mapping, cells))[:-1]
-        return MailboxReader(mapping, self._source)
+            return lambda line: msgspec.structs.astuple(parse(mapping, cells(line)))[:-1]
+        read = MailboxReader(mapping, self._source)
+        return lambda line: read(cells(line))
 
     def run(self, progress: Callable[[int, int], None] | None) -> Tally:
         """Read the whole file; what is new is on its way to the writer then, nothing is ended yet."""
         extraction, tally = self._extraction, self.tally
-        salt = blake2b(repr(sorted(extraction.mapping.places.items())).encode() + _FORMAT, digest_size=16)
-        person = salt.digest()
-        digests, seen, sites, site_seen = self._held.digests, self._held.seen, self._held.sites, set[int]()
-        count, fresh, number = len(digests), self._fresh, 1
-        place_of_address = extraction.mapping.places["address"] if self._kind.anchor == "address" else -1
-        once: set[int] = set()
-        for lines in extraction.blocks():
-            for raw in lines:
+        places = sorted(extraction.mapping.places.items())
+        salted = blake2b(repr(places).encode() + _FORMAT, digest_size=8)
+        known, seen, fresh, batch = self._held.by_line.get, self._held.seen, self._fresh, self._batch
+        read, watched, number = self._read, self._place_of_address >= 0, 1
+        for raw in extraction.blocks():
+            lines = list(map(bytes.strip, raw))
+            for line, code in zip(lines, _digests(salted, lines), strict=True):
                 number += 1
-                line = raw.strip()
-                if not line:
-                    continue
-                code = int.from_bytes(
-                    blake2b(line, digest_size=8, person=person).digest(), "big", signed=True
-                )
-                place = bisect_left(digests, code)
-                if place < count and digests[place] == code:
+                place = known(code)
+                if place is not None:
                     if seen[place]:
                         tally.repeated += 1
                         continue
                     seen[place] = 1
-                    if sites:
-                        site_seen.add(sites[place])
+                elif not line:
+                    continue
                 elif code in fresh:
                     tally.repeated += 1
                     continue
-                elif not self._take(number, line, code):
-                    continue
-                if place_of_address >= 0:
-                    self._watch(line.split(b"|", place_of_address + 1)[place_of_address], once)
+                else:
+                    try:
+                        content = read(line)
+                    except RowFaultError as fault:
+                        self._fault(number, fault)
+                        continue
+                    fresh.add(code)
+                    if content in batch:
+                        tally.repeated += 1
+                    else:
+                        batch[content] = code
+                    if len(batch) >= BATCH:
+                        self._flush()
+                if watched:
+                    self._watch(line)
             if progress is not None:
                 progress(extraction.read, extraction.size)
         self._flush()
-        self._close(site_seen)
+        self._close()
         return tally
 
     def finish(self) -> None:
@@ -142,23 +166,15 @@ class Comparison:
         ended = array("i", sorted(self._sites.entries[place] for place in self._sites.unseen()))
         self._writes.end(site, ended)
 
-    def _take(self, number: int, line: bytes, code: int) -> bool:
-        try:
-            content = self._read(self._extraction.cells(line))
-        except RowFaultError as fault:
-            self.tally.bad_count += 1
-            if len(self.tally.bad) < KEPT_FAULTS:
-                self.tally.bad.append((number, str(fault)))
-            return False
-        self._fresh.add(code)
-        self._batch.append((content, code))
-        if len(self._batch) >= BATCH:
-            self._flush()
-        return True
+    def _fault(self, number: int, fault: RowFaultError) -> None:
+        self.tally.bad_count += 1
+        if len(self.tally.bad) < KEPT_FAULTS:
+            self.tally.bad.append((number, str(fault)))
 
-    def _watch(self, address: bytes, once: set[int]) -> None:
+    def _watch(self, line: bytes) -> None:
         """Count addresses that stand on several lines."""
-        address = address.strip().lower()
+        place, once = self._place_of_address, self._once
+        address = line.split(b"|", place + 1)[place].strip().lower()
         known = hash(address)
         if known in once:
             text = address.decode("utf-8", "replace")
@@ -168,8 +184,8 @@ class Comparison:
 
     def _intern(self, content: tuple[Any, ...]) -> int:
         """The entry id of a site."""
-        place = self._sites.place(content[0])
-        if place >= 0:
+        place = self._sites.by_line.get(content[0])
+        if place is not None:
             self._sites.seen[place] = 1
             return self._sites.entries[place]
         entry = next(self._entries)
@@ -179,34 +195,30 @@ class Comparison:
     def _flush(self) -> None:
         """Sort what is new, leave out what is there already, and send the rest."""
         batch = self._batch
-        batch.sort()
         same: dict[tuple[Any, ...], int] = {}
-        if self._held.digests and batch:
-            anchors = list(dict.fromkeys(self._anchor(content) for content, _ in batch))
+        before = self.tally.before
+        if before and batch:
+            anchors = list(dict.fromkeys(map(self._anchor, batch)))
             same = self._store.read(holding.same_rows, self._source, self._begun.replaces, anchors)
-        number, before, rows = self._begun.number, self.tally.before, []
-        previous: tuple[Any, ...] = ()
-        for content, code in batch:
-            if content == previous:
-                self.tally.repeated += 1
-                continue
-            previous = content
+        number, entries, rows = self._begun.number, self._entries, []
+        for content in sorted(batch):
             if same and (entry := same.get(content)) is not None:
-                self._restated[entry] = code
+                self._restated[entry] = batch[content]
                 continue
-            rows.append((next(self._entries), number, IN_USE, code, *content))
-            self._added += 1
+            rows.append((next(entries), number, IN_USE, batch[content], *content))
             if before:  # only then can a row have changed
                 self._keys.append(hash(self._key(content)))
             if len(self._samples) < _EXAMPLES:
                 self._samples.append((hash(self._key(content)), " ".join(self._label(content))))
+        self._added += len(rows)
         if self._writes is not None:
             self._new_sites.sort(key=itemgetter(5, 6, 4))  # SIRET, technical id, FINESS: three indexes
             self._writes.add(site, self._new_sites)
             self._writes.add(self._kind.table, rows)
-        self._batch, self._new_sites = [], []
+        batch.clear()
+        self._new_sites = []
 
-    def _close(self, site_seen: set[int]) -> None:
+    def _close(self) -> None:
         """What was not seen is gone, unless another line says the same; then count."""
         tally, held = self.tally, self._held
         restated, self._restated = self._restated, {}
@@ -214,10 +226,10 @@ class Comparison:
             entry = held.entries[place]
             if entry in restated:
                 self._restated[entry] = restated[entry]
-                if held.sites:
-                    site_seen.add(held.sites[place])
+                held.seen[place] = 1
             else:
                 self._gone.append(entry)
+        site_seen = set(compress(held.sites, held.seen))
         tally.repeated += len(restated) - len(self._restated)
         for place, entry in enumerate(self._sites.entries):
             if entry in site_seen:

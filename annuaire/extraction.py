@@ -73,7 +73,7 @@ class Extraction:
             yield [rest]
 
     def cells(self, line: bytes) -> list[str]:
-        """The cells of a trimmed line, themselves trimmed, and an empty one after the last.
+        """The cells of a trimmed line, not trimmed themselves, and an empty one after the last.
 
         Raises :class:`RowFaultError` with the reason why there are none.
         """
@@ -85,8 +85,6 @@ class Extraction:
             cells = line.decode("utf-8").split("|")
         except UnicodeDecodeError:
             raise RowFaultError("not UTF-8") from None
-        if b" |" in line or b"| " in line or b"\t" in line or b"\xc2\xa0" in line:
-            cells = [cell.strip() for cell in cells]
         width = self.mapping.width
         if len(cells) == width:
             cells.append("")

@@ -1,9 +1,9 @@
-"""What is in use, as an import compares with it: digests in sorted arrays, some 20 octets a row."""
+"""What is in use, as an import compares with it: some 120 octets a row."""
 
 from __future__ import annotations
 
+import itertools
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from annuaire.tables import activity, mailbox, site
 from store import Prepared
 
 _SLICE: Final = 500
+_PART: Final = 10_000
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -54,18 +55,13 @@ KINDS: Final = {
 
 
 class Held:
-    """Rows in use by digest. ``seen`` marks, place by place, those that the new file still has."""
+    """Rows in use. ``seen`` marks, place by place, those that the new file still has."""
 
     def __init__(self) -> None:
-        self.digests = array("q")
+        self.by_line: dict[int, int] = {}  # digest to place
         self.entries = array("i")
         self.sites = array("i")
         self.seen = bytearray()
-
-    def place(self, digest: int) -> int:
-        """Where the row with ``digest`` is; -1 when there is none."""
-        place = bisect_left(self.digests, digest)
-        return place if place < len(self.digests) and self.digests[place] == digest else -1
 
     def unseen(self) -> Iterator[int]:
         """The places not marked."""
@@ -98,18 +94,15 @@ def _read(conn: Connection, table: Table, columns: list[Any], source: str, numbe
         table.c.until_generation > bindparam("number"),
         of_source(table, source),
     )
-    rows = Prepared(statement.order_by(columns[0])).each(conn, {"number": number})
-    digests, entries, sites = held.digests, held.entries, held.sites
-    if len(columns) == 3:
-        for digest, entry, site_id in rows:
-            digests.append(digest)
-            entries.append(entry)
-            sites.append(site_id)
-    else:
-        for digest, entry in rows:
-            digests.append(digest)
-            entries.append(entry)
-    held.seen = bytearray(len(digests))
+    rows = Prepared(statement).each(conn, {"number": number})
+    while part := list(itertools.islice(rows, _PART)):
+        digests, entries, *sites = zip(*part, strict=True)
+        first = len(held.entries)
+        held.by_line.update(zip(digests, range(first, first + len(digests)), strict=True))
+        held.entries.extend(entries)
+        if sites:
+            held.sites.extend(sites[0])
+    held.seen = bytearray(len(held.entries))
     return held
 
 

@@ -30,6 +30,7 @@ SMALLEST_SHARE: Final = 0.8
 SHRINK_FLOOR: Final = 1_000
 #: What a past decision can be explained with: ten years.
 HISTORY_MS: Final = 3_650 * 86_400_000
+_NOT_KEPT: Final = "every row was judged; nothing of it is kept, for nothing here reads diplomas"
 
 _log = structlog.get_logger("annuaire")
 
@@ -49,6 +50,7 @@ class ImportReport(msgspec.Struct, kw_only=True):
 
     ``repeated``: lines that say what another line said already. ``duplicates``: how many addresses stand
     on several lines; ``examples_of_duplicates``: some of them. ``examples``: some differences, in words.
+    ``note``: what is particular about this extraction, in words.
     """
 
     source: str
@@ -66,6 +68,7 @@ class ImportReport(msgspec.Struct, kw_only=True):
     examples_of_duplicates: list[str] = msgspec.field(default_factory=list)
     examples: list[str] = msgspec.field(default_factory=list)
     drifted: list[str] = msgspec.field(default_factory=list)
+    note: str = ""
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,4 +205,5 @@ def _report(extraction: Extraction, source: str, tally: Tally, wishes: Wishes) -
         examples_of_duplicates=sorted(tally.duplicates)[:20],
         examples=tally.examples,
         drifted=list(extraction.mapping.drifted),
+        note=_NOT_KEPT if source == DIPLOMAS.source else "",
     )

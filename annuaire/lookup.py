@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
@@ -177,7 +178,7 @@ def read_box(row: Sequence[Any]) -> Mailbox:
 def _both(condition: ColumnElement[bool]) -> tuple[Prepared, Prepared]:
     """The statement for now, and the one for the moment ``at``."""
     return Prepared(boxes(current, condition)), Prepared(
-        boxes(past(bindparam("at", type_=Integer)), condition)
+        boxes(past(bindparam("at", type_=BigInteger)), condition)
     )
 
 
@@ -198,7 +199,7 @@ def _activities(numbers: FromClause) -> Prepared:
 
 
 _activities_now: Final = _activities(current)
-_activities_then: Final = _activities(past(bindparam("at", type_=Integer)))
+_activities_then: Final = _activities(past(bindparam("at", type_=BigInteger)))
 
 
 def _ask(

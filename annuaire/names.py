@@ -14,6 +14,7 @@ from typing import Final
 _LOCAL: Final = re.compile(r"[^\s@()<>\[\]:;,\\\"\x00-\x1f\x7f]+")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _UNSTORABLE: Final = re.compile("[\\x00\\ud800-\\udfff]")
+_ACCENTS: Final = re.compile("[\u0300-\u034e\u0350-\u036f]")  # all of them combine
 _WORD: Final = re.compile(r"[^\W_]+")
 _FINESS: Final = re.compile(r"[0-9][0-9AB][0-9]{7}")
 _SIRET: Final = re.compile(r"[0-9]{14}")
@@ -41,7 +42,9 @@ def fold(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().split())
     plain = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = _ACCENTS.sub("", plain)
+    if not plain.isascii():
+        plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return " ".join(plain.split())
 
 
@@ -107,10 +110,11 @@ def structure_id(kind: str, identifier: str) -> str:
     ``kind`` is the code of the identifier type or its label; empty, the shape of ``identifier`` tells.
     An identifier that already carries its digit, or a technical one, comes back as it is.
     """
-    bare = "".join(identifier.split()).upper()
-    digit = _STRUCTURE_KINDS.get(" ".join(kind.split()).upper(), "")
+    bare = identifier if identifier.isalnum() else "".join(identifier.split())
     if not bare:
         return ""
+    bare = bare.upper()
+    digit = _STRUCTURE_KINDS.get(kind) or _STRUCTURE_KINDS.get(" ".join(kind.split()).upper(), "")
     if _FINESS.fullmatch(bare):
         return f"{digit or '1'}{bare}"
     if _SIRET.fullmatch(bare) and digit in ("", "3"):

@@ -25,7 +25,7 @@ from store import PasserelleError, Store, StoreError
 #: Smaller files are not worth a process.
 _LARGE: Final = 16 << 20
 #: Rows per transaction when no gateway waits for the writer.
-_ALONE: Final = 5_000
+_ALONE: Final = 20_000
 
 
 class _Task(msgspec.Struct):

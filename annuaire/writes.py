@@ -14,8 +14,8 @@ from sqlalchemy import Table
 from annuaire import ops
 from store import Store
 
-#: Chunks on their way at once: more would only wait in line.
-_AHEAD: Final = 4
+#: Rows on their way at once: while a batch is written, the next one is read.
+_AHEAD: Final = 100_000
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -56,7 +56,7 @@ class Writes:
             self._send(ops.restate, table=str(table.name), lines=dict(lines[start : start + self._chunk]))
 
     def _send(self, operation: Callable[..., None], **arguments: Any) -> None:
-        while len(self._sent) >= _AHEAD:
+        while len(self._sent) * self._chunk >= _AHEAD:
             self._sent.popleft().result()
 
         def write() -> None:

@@ -276,6 +276,7 @@ class Scene:
 
     def run(self, name: str, files: list[Path]) -> dict[str, object]:
         """Import ``files`` by the verb while another process looks up; a row for the table."""
+        load = round(os.getloadavg()[0], 1)
         context = multiprocessing.get_context("spawn")
         stop, told = context.Event(), context.Queue()
         server_told, ready = context.Queue(), context.Event()
@@ -327,6 +328,7 @@ class Scene:
         lines = sum(_lines(file) for file in files)
         row: dict[str, object] = {
             "import": name,
+            "load before": load,
             "rows": lines,
             "seconds": seconds,
             "rows/s": lines / seconds,

@@ -151,6 +151,8 @@ def test_diplomas_are_judged_and_nothing_of_them_is_kept(store: Store, tmp_path:
     report = annuaire.import_extraction(store, write_diplomas(tmp_path / "d.txt", rows))
     assert (report.source, report.rows, report.bad_count, report.added) == ("diplomas", 1, 1, 0)
     assert report.bad[0].reason == "neither diploma nor permit"
+    assert "nothing of it is kept" in report.note
     assert store.read(annuaire.current_import, "diplomas") is None
+    assert store.read(annuaire.generations) == []
     with pytest.raises(annuaire.ExtractionError):
         annuaire.import_extraction(store, write_diplomas(tmp_path / "d.txt", []))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import annuaire
 from annuaire import WhitelistEntry
-from annuaire.demo import write_activities, write_mssante
+from annuaire.demo import write_activities, write_diplomas, write_mssante
 from certs import DemoPki
 from commands.annuaire import app
 from tests.annuaire.test_annuaire_lookup import ACTIVITIES, BOXES
@@ -54,6 +54,14 @@ def test_import_show_search(home: Path, tmp_path: Path) -> None:
     code, text = run(home, "search", "eglise", "75001", "--json")
     assert code == 0
     assert "pharma@exemple.mssante.fr" in text
+
+
+def test_diplomas_are_recognised_and_said_not_to_be_kept(home: Path, tmp_path: Path) -> None:
+    rows = [{"national": "810009999991", "diploma": "DIP1"}, {"national": "810009999991"}]
+    code, text = run(home, "import", str(write_diplomas(tmp_path / "d.txt", rows)))
+    assert code == 0
+    assert "PS_LibreAcces_Dipl_AutExerc: every row was judged; nothing of it is kept" in text
+    assert "line 3: neither diploma nor permit" in text
 
 
 def test_a_wrong_file_says_why(home: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import annuaire
 from annuaire import ops
 from annuaire.demo import write_activities, write_mssante
-from annuaire.layouts import ACTIVITIES, MAILBOXES, fold_label, match_header
+from annuaire.layouts import ACTIVITIES, LAYOUTS, MAILBOXES, fold_label, match_header
 from store import InvalidInputError, Store
 
 DOCTOR = {
@@ -341,8 +341,9 @@ def test_published_columns_are_ours() -> None:
     if not DATA.exists():
         pytest.skip("the shared reference data is not on this machine")
     columns = json.loads((DATA / "annuaire_columns.json").read_text(encoding="utf-8"))
-    assert tuple(columns[MAILBOXES.title]) == MAILBOXES.columns
-    assert tuple(columns[ACTIVITIES.title]) == ACTIVITIES.columns
+    for layout in LAYOUTS:
+        assert tuple(columns[layout.title]) == layout.columns
+        assert match_header([*columns[layout.title], ""]).layout is layout
 
 
 def test_published_synthetic_rows_import(store: Store, tmp_path: Path) -> None:
