@@ -272,6 +272,12 @@ def _validated(chain: list[x509.Certificate], anchors: Anchors, at: int, rules: 
         raise PathRefused(
             "path", f"the root {authority_label(root.subject)} is not an authority's certificate"
         )
+    for certificate in below:
+        # Signatures are whole octets (RFC 5280 §4.1.1.3). Decoders drop the bits that the first octet calls
+        # unused: without this, bytes that are not the certificate's would pass for it.
+        if certificate["signature_value"].contents[:1] != b"\x00":
+            which = "the certificate" if certificate is leaf else "an authority's certificate in the path"
+            raise PathRefused("path", f"the signature of {which} is not a whole number of octets")
     for certificate in chain:
         if weak := rules.algorithms.weak_key(certificate.public_key):
             which = "the certificate" if certificate is leaf else "an authority of the path"

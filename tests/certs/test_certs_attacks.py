@@ -395,3 +395,18 @@ def test_the_answers_of_a_delegate_end_with_him(tmp_path: Path) -> None:
     pki.write_crls()
     trust.reload()
     assert known() == [False, True]
+
+
+@pytest.mark.parametrize("unused", [1, 7])
+def test_unused_bits_of_a_signature_are_refused(world: World, unused: int) -> None:
+    """Decoders drop them: other bytes would pass for the certificate."""
+    world.lists(base=world.ca.crl(number=1))
+    holder = world.holder()
+    store = world.store()
+    assert store.check_sync([holder.der], "client").ok
+    der = bytearray(holder.der)
+    place = len(der) - len(asn1_x509.Certificate.load(holder.der)["signature_value"].contents)
+    assert der[place] == 0
+    der[place] = unused
+    verdict = store.check_sync([bytes(der)], "client")
+    assert (verdict.ok, verdict.rule) == (False, "sender.certificate")
