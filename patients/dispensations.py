@@ -7,7 +7,6 @@ dispensed is not in it. Rows are kept for two years, so that `explain` can still
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -21,6 +20,7 @@ from sqlalchemy import BigInteger, Column, Connection, Index, String, Table, bin
 from patients.calendar import anniversary, today
 from patients.errors import DispensationsFileError
 from patients.ins import normalise, valid_ins
+from patients.rows import rows_below
 from store import Prepared, Store, Tx, metadata, now_ms, operation, upsert
 
 #: How long a dispensation lets the patient write first.
@@ -178,25 +178,10 @@ def _rows(file: IO[bytes], now: date) -> Iterator[tuple[int, Dispensation | str]
         text = f"the header lacks {', '.join(missing)}, or names it twice"
         raise DispensationsFileError("dispensations.header", text)
     places = {name: labels.index(name) for name in _COLUMNS}
-    number = 1
-    while raw := file.readline(MAX_LINE):
-        number += 1
-        if len(raw) >= MAX_LINE and not raw.endswith(b"\n"):
-            while raw and not raw.endswith(b"\n"):
-                raw = file.readline(MAX_LINE)
-            yield number, "line too long"
-            continue
-        if not raw.strip():
-            continue
+    below = rows_below(file, places, len(labels), separator=separator, longest=MAX_LINE)
+    for number, found in below:
         try:
-            cells = next(csv.reader([raw.decode("utf-8").rstrip("\r\n")], delimiter=separator, strict=True))
-            if len(cells) != len(labels):
-                raise _RowFaultError(f"{len(cells)} columns where the header has {len(labels)}")
-            yield number, _dispensation({name: cells[place].strip() for name, place in places.items()}, now)
-        except UnicodeDecodeError:
-            yield number, "not UTF-8"
-        except csv.Error as error:
-            yield number, f"not CSV: {error}"
+            yield number, found if isinstance(found, str) else _dispensation(found, now)
         except _RowFaultError as fault:
             yield number, str(fault)
 

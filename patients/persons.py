@@ -10,7 +10,6 @@ row whose ``previous_ins`` has a profile here is left out and told, so that nobo
 
 from __future__ import annotations
 
-import csv
 import functools
 import re
 import unicodedata
@@ -27,6 +26,7 @@ import evidence
 from patients.errors import PersonsFileError
 from patients.history import Step, record_steps
 from patients.ins import INS_OIDS, normalise, shaped_ins, valid_ins
+from patients.rows import rows_below
 from patients.tables import patient
 from store import Bulk, Store, Tx, operation
 
@@ -251,28 +251,13 @@ def _persons(file: IO[bytes]) -> Iterator[tuple[int, _Row | str]]:
     missing = [name for name in _REQUIRED if labels.count(name) != 1]
     if missing:
         raise PersonsFileError("patients.header", f"the header lacks {', '.join(missing)}, or names it twice")
-    places = {name: labels.index(name) for name in (*_REQUIRED, *_OPTIONAL) if name in labels}
-    number = 1
-    while raw := file.readline(MAX_LINE):
-        number += 1
-        if len(raw) >= MAX_LINE and not raw.endswith(b"\n"):
-            while raw and not raw.endswith(b"\n"):
-                raw = file.readline(MAX_LINE)
-            yield number, "line too long"
-            continue
-        if not raw.strip():
-            continue
+    wanted: tuple[str, ...] = (*_REQUIRED, *_OPTIONAL)
+    places = {name: labels.index(name) for name in wanted if name in labels}
+    below = rows_below(file, places, len(labels), separator=separator, longest=MAX_LINE)
+    for number, found in below:
         try:
-            # One row is one line: no trait holds a line end, so quotes never span two.
-            cells = next(csv.reader([raw.decode("utf-8").rstrip("\r\n")], delimiter=separator, strict=True))
-            if len(cells) != len(labels):
-                raise _RowFaultError(f"{len(cells)} columns where the header has {len(labels)}")
-            by_name: dict[str, str] = {name: cells[place].strip() for name, place in places.items()}
-            yield number, _Row(number, _person(by_name), _previous(by_name))
-        except UnicodeDecodeError:
-            yield number, "not UTF-8"
-        except csv.Error as error:
-            yield number, f"not CSV: {error}"
+            row = found if isinstance(found, str) else _Row(number, _person(found), _previous(found))
+            yield number, row
         except _RowFaultError as fault:
             yield number, str(fault)
 

@@ -6,7 +6,6 @@ Header (any order, ``;`` between): ``ins``, then any of ``card_kind`` (plain, ph
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
@@ -18,6 +17,7 @@ from sqlalchemy import select
 from patients.errors import PersonsFileError
 from patients.ins import normalise, shaped_ins
 from patients.persons import KEPT_FAULTS, MAX_LINE, BadPerson
+from patients.rows import rows_below
 from patients.signin.contacts import contacts_of, keep_card, keep_contact
 from patients.signin.facts import FactsError, read_destination, read_serial
 from patients.tables import patient
@@ -124,26 +124,10 @@ def _rows(file: IO[bytes]) -> Iterator[tuple[int, Reach | str]]:
     labels = [label.strip().strip('"') for label in labels]
     if labels.count("ins") != 1 or not set(labels) & set(_OPTIONAL) or len(set(labels)) != len(labels):
         raise PersonsFileError("patients.header", "the header needs ins, and card_serial, email or phone")
-    number = 1
-    while raw := file.readline(MAX_LINE):
-        number += 1
-        if len(raw) >= MAX_LINE and not raw.endswith(b"\n"):
-            while raw and not raw.endswith(b"\n"):
-                raw = file.readline(MAX_LINE)
-            yield number, "line too long"
-            continue
-        if not raw.strip():
-            continue
+    places = {label: place for place, label in enumerate(labels)}
+    for number, found in rows_below(file, places, len(labels), separator=";", longest=MAX_LINE):
         try:
-            cells = next(csv.reader([raw.decode("utf-8").rstrip("\r\n")], delimiter=";", strict=True))
-            if len(cells) != len(labels):
-                yield number, f"{len(cells)} columns where the header has {len(labels)}"
-                continue
-            yield number, _reach(number, dict(zip(labels, map(str.strip, cells), strict=True)))
-        except UnicodeDecodeError:
-            yield number, "not UTF-8"
-        except csv.Error as error:
-            yield number, f"not CSV: {error}"
+            yield number, found if isinstance(found, str) else _reach(number, found)
         except FactsError as fault:
             yield number, f"{fault}: not of its form"
 
