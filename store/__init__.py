@@ -10,6 +10,7 @@ from store.keys import key_file_passphrase
 from store.operations import Notice, Tx, operation
 from store.prepared import Bulk, Prepared
 from store.schema import metadata
+from store.sealing import Sealer
 from store.store import Store, holds_bodies
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Notice",
     "PasserelleError",
     "Prepared",
+    "Sealer",
     "Spool",
     "Store",
     "StoreError",

@@ -25,6 +25,7 @@ from store.lanes import Lanes
 from store.operations import Notice, Tx
 from store.postgres import PostgresNotices
 from store.schema import message as message_table
+from store.sealing import Sealer
 from store.writer import Writer
 
 log = structlog.get_logger("store")
@@ -342,6 +343,10 @@ class Store:
                 self._box_keys.clear()
             self._box_keys[box_id] = key
         return key
+
+    def sealer(self, box_id: int) -> Sealer:
+        """What seals and opens rows of a box. Raises as :meth:`box_key`. Blocking the first time."""
+        return Sealer(self.box_key(box_id))
 
     def spool(self) -> bodies.Spool:
         """Begin to take in a body."""
