@@ -17,16 +17,28 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 @reported
 def verify(home: Home = DEFAULT_HOME, json: Json = False) -> None:
-    """Check the whole chain: no record missing, changed, reordered or unsigned."""
+    """Check the whole chain: no record missing, changed, reordered or unsigned; and the journals against it."""
     import evidence as room
+    from activity import check
 
     with open_store(home) as store:
         report = store.read(room.verify, room.public_key(home))
+        journal = store.read(check)
     show(
-        {"holds": report.ok, "records": report.records, "reason": report.reason, "head": report.head},
+        {
+            "holds": report.ok,
+            "records": report.records,
+            "reason": report.reason,
+            "head": report.head,
+            "journal holds": journal.holds,
+            "journal entries": journal.entries,
+            "journal broken": journal.broken,
+            "journal missing": journal.missing,
+            "journal unproven": journal.unproven,
+        },
         json,
     )
-    if not report.ok:
+    if not (report.ok and journal.holds):
         raise typer.Exit(1)
 
 

@@ -141,13 +141,15 @@ def verify(
     import msgspec
 
     import evidence
+    from activity import check
     from patients import check_history, normalise
 
     with open_store(home) as store:
         report = store.read(check_history, normalise(ins) if ins else "")
         chain = store.read(evidence.verify, evidence.public_key(home))
-        show(msgspec.to_builtins(report) | {"chain": chain.ok}, json)
-    if report.broken or not chain.ok:
+        journal = store.read(check, normalise(ins) if ins else "")
+        show(msgspec.to_builtins(report) | {"chain": chain.ok, "journal": journal.holds}, json)
+    if report.broken or not chain.ok or not journal.holds:
         raise typer.Exit(1)
 
 

@@ -37,6 +37,7 @@ Event = Literal[
     "receipt",  # a receipt was sent
     "profile",  # steps in the life of patients' profiles, by the digest of their list
     "guardian",  # somebody began or ceased to represent a patient, by the digest of the event
+    "activity",  # somebody read, filed or changed something of a patient's, or was refused it, by its digest
     "secret",  # an item was hidden from legal representatives, or is no more, by the digest of the event
 ]
 ENDS: Final = frozenset({"delivered", "duplicate", "relayed", "refused", "failed"})
