@@ -141,36 +141,36 @@ def hide(
     Only the patient once of age, or the professional who wrote it, shows it again.
     """
     import patients
+    from activity import Actor
+    from dossier import rights
     from store import NotFoundError
 
     child = patients.normalise(ins)
     with open_store(home) as store:
         box_id = _known(store, child).box_id
-        item = None if box_id is None else _item(store, box_id, document, message)
+        if box_id is not None and document:
+            rights.hide(store, box_id, Actor(by="operator", ident=_actor(), reason=reason), document)
+            show({"ins": child, "hidden": f"document {document}"}, json)
+            return
+        item = None if box_id is None else _item(store, box_id, message)
         if box_id is None or item is None:
             raise NotFoundError("guardian.item", "no such document or message of this patient")
-        kind: patients.ItemKind = "document" if document else "message"
         store.write(
             patients.set_secret,
             box_id=box_id,
-            kind=kind,
+            kind="message",
             item=item,
             event="hide",
             by="operator",
             actor=_actor(),
             reason=reason,
         )
-    show({"ins": child, "hidden": f"{kind} {document or message}"}, json)
+    show({"ins": child, "hidden": f"message {message}"}, json)
 
 
-def _item(store: Store, box_id: int, document: int, message: int) -> bytes | None:
-    import dossier
-    import patients
+def _item(store: Store, box_id: int, message: int) -> bytes | None:
     from store import mail
 
-    if document:
-        found = store.read(dossier.document_by_id, store, document)
-        return patients.document_item(found.unique_id) if found.box_id == box_id else None
     rows = store.read(mail.message_rows, box_id, [message])
     return rows[0].sha256 if rows else None
 
