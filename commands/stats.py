@@ -19,7 +19,7 @@ _DAY = "YYYY-MM-DD, in Paris."
 def stats(
     since: Annotated[str, typer.Option(help=f"From this day on, {_DAY}")] = "",
     until: Annotated[str, typer.Option(help=f"To the end of this day, {_DAY}")] = "",
-    by: Annotated[str, typer.Option(help="A row for each month, region or sector.")] = "",
+    by: Annotated[str, typer.Option(help="A row for each month, region, sector, or kind of measure.")] = "",
     gateway: Annotated[
         bool, typer.Option("--gateway", help="The gateway's own work instead: not for publication.")
     ] = False,
@@ -35,8 +35,8 @@ def stats(
     from store import InvalidInputError
 
     start, end = _moment(since, "stats.since", 0), _moment(until, "stats.until", 1)
-    if by not in ("", "month", "region", "sector"):
-        fail(InvalidInputError("stats.by", "figures are told by month, region or sector"))
+    if by not in ("", "month", "region", "sector", "kind"):
+        fail(InvalidInputError("stats.by", "figures are told by month, region, sector or kind"))
     if gateway:
         figures = _gateway(home, start or 0)
         if csv:
@@ -83,7 +83,6 @@ def _print(table: Table, csv: bool, as_json: bool) -> None:
         cells = _cells(table.total, table, "-")
         show({name: value for name, value in cells.items() if name != "total"}, False)
     typer.echo(f"-: below {table.hidden_below}, or would give such a figure away", err=True)
-    typer.echo(f"not counted: {', '.join(table.not_counted)}", err=True)
 
 
 def _cells(row: Row, table: Table, hidden: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from gateway import places, suppression
 from patients import calendar
 from store import InvalidInputError, now_ms
 
-By = Literal["", "month", "region", "sector"]
+By = Literal["", "month", "region", "sector", "kind"]
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 #: The most months of one table.
@@ -41,6 +41,8 @@ USE: Final = (
     "profiles with a document",
 )
 RECEIVED, SENT, WROTE, FILED, WITH_DOCUMENT = USE
+MEASURES: Final = ("measures added by users", "users who added measures")
+MEASURED, MEASURING = MEASURES
 #: Rates, per cent: part and whole. Of a month they would compare different people.
 RATES: Final = {
     "created of notified": ("created", "notified"),
@@ -49,8 +51,6 @@ RATES: Final = {
     "activated of created": ("activated", "created"),
     "with a document of created": (WITH_DOCUMENT, "created"),
 }
-#: What the scheme publishes too, and nothing here tells yet.
-NOT_COUNTED: Final = ("measures by type",)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """The figures of [``since``, ``until``) (ms), ``total`` and by month, region or sector.
+    """The figures of [``since``, ``until``) (ms), ``total`` and by month, region, sector or kind of measure.
 
     The rows of one table are the same whatever was counted: an absent row would tell that it is empty.
     """
@@ -72,7 +72,6 @@ class Table(msgspec.Struct, frozen=True):
     until: int
     total: Row
     rows: list[Row]
-    not_counted: tuple[str, ...] = NOT_COUNTED
     hidden_below: int = suppression.LEAST
 
 
@@ -100,7 +99,9 @@ def indicators(
 ) -> Table:
     """The figures of a period in ms, small counts left out; used as ``store.read(indicators, by="month")``.
 
-    ``sector`` is that of the professional's mailbox at the time: enrolment is not told by it.
+    ``sector`` is that of the professional's mailbox at the time: enrolment and measures are not told by it.
+    By ``kind`` measures alone are told. No table has both kinds and months or regions: with their totals
+    beside them, small counts could be found in two directions.
 
     Raises :class:`InvalidInputError` (``stats.period``, ``stats.sectors``).
     """
@@ -144,6 +145,8 @@ class _Count:
             return [places.UNKNOWN, *places.REGIONS]
         if self._by == "sector":
             return list(reversed(places.LANES))
+        if self._by == "kind":
+            return [_kind_label(kind) for kind in dossier.measures.KINDS]
         return self._all_months() if self._by == "month" else []
 
     def _all_months(self) -> list[str]:
@@ -166,11 +169,15 @@ class _Count:
         """Every figure of the table."""
         found: dict[str, _Column] = {}
         if self._by != "sector":
+            found[MEASURED], found[MEASURING] = self._measured()
+        if self._by == "kind":
+            return found
+        if self._by != "sector":
             found |= self._steps()
         found[RECEIVED], found[WROTE] = self._received()
         found[SENT] = self._sent()
         found[FILED], found[WITH_DOCUMENT] = self._filed()
-        return {name: found[name] for name in (*ENROLMENT, *USE) if name in found}
+        return {name: found[name] for name in (*ENROLMENT, *USE, *MEASURES) if name in found}
 
     # -- by what ----------------------------------------------------------------------------------
 
@@ -192,7 +199,7 @@ class _Count:
             return [places.region_of(bucket)]
         if self._by == "sector":
             return [self._lanes.lane(self._conn, address, (bucket + 1) * DAY_MS - 1)]
-        return []
+        return [_kind_label(bucket)] if self._by == "kind" else []
 
     def _rows(self, query: Select[Any]) -> Iterator[Any]:
         """Rows as the database finds them, a thousand at a time."""
@@ -271,6 +278,32 @@ class _Count:
                 labels.update(mine)
             profiles.add(labels)
         return filed, profiles
+
+    def _measured(self) -> tuple[_Column, _Column]:
+        """Measures that patients or their representatives added, and the profiles that got one so."""
+        added = dossier.measures.counts(self._since, self._until)
+        homes = patients.residences()
+        by_month_or_place = self._bucket(added.c.added_at, homes.c.department)
+        bucket = (added.c.kind if self._by == "kind" else by_month_or_place).label("bucket")
+        query = (
+            select(added.c.box_id, bucket, func.count())
+            .select_from(added.join(homes, homes.c.box_id == added.c.box_id))
+            .group_by(added.c.box_id, "bucket")
+            .order_by(added.c.box_id)
+        )
+        measures, users = _Column(), _Column()
+        for _, rows in groupby(self._rows(query), lambda row: row[0]):
+            labels: set[str] = set()
+            for _, place, count in rows:
+                mine = self._label(place)
+                measures.add(mine, count)
+                labels.update(mine)
+            users.add(labels)
+        return measures, users
+
+
+def _kind_label(kind: dossier.measures.Kind) -> str:
+    return dossier.measures.INFO[kind].english
 
 
 class Kept:
