@@ -14,10 +14,10 @@ REPORTS: Final = "Comptes rendus"
 IMAGING: Final = "Radio, écho, scanner, IRM"
 BIOLOGY: Final = "Résultats de biologie"
 PREVENTION: Final = "Prévention et dépistages"
-CERTIFICATES: Final = "Certificats médicaux"
+CERTIFICATES: Final = "Certificats"
 ADMINISTRATIVE: Final = "Pièces administratives"
 WISHES: Final = "Volontés et directives anticipées"
-OTHER: Final = "Autres documents"
+OTHER: Final = "Autres"
 
 #: Every heading, in the order of display.
 CATEGORIES: Final = (
@@ -35,6 +35,7 @@ CATEGORIES: Final = (
 
 _BY_TYPE: Final = {
     "11502-2": BIOLOGY,
+    "51969-4": BIOLOGY,  # génétique moléculaire
     "DOCPAT05": BIOLOGY,
     "18748-4": IMAGING,
     "75482-0": PREVENTION,
@@ -58,6 +59,22 @@ _BY_CLASS: Final = {
     "45": CARE,
     "52": CERTIFICATES,
     "95": ADMINISTRATIVE,
+}
+
+
+#: The type (JDV_J66) of what a patient deposits under a heading; its class follows from the map ASS_X04.
+#: DOCPAT08 is the medical profile that the space itself makes.
+PATIENT_TYPES: Final = {
+    SUMMARY: "DOCPAT01",
+    CARE: "DOCPAT02",
+    REPORTS: "DOCPAT03",
+    IMAGING: "DOCPAT04",
+    BIOLOGY: "DOCPAT05",
+    PREVENTION: "DOCPAT06",
+    CERTIFICATES: "DOCPAT07",
+    ADMINISTRATIVE: "DOCPAT09",
+    WISHES: "EXPPAT_3",
+    OTHER: "EXPPAT_2",
 }
 
 

@@ -7,21 +7,30 @@ structure replaces or deletes (application error 901).
 
 from __future__ import annotations
 
-import os
 from typing import Any, Final
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
 
+import evidence
 import patients
 from dossier.errors import DossierError
-from dossier.model import APPROVED, DELETED, DEPRECATED, Depositor, Document, DocumentInfo, Filed, NewDocument
+from dossier.model import (
+    APPROVED,
+    DELETED,
+    DEPRECATED,
+    PATIENT_SIDE,
+    Depositor,
+    Document,
+    DocumentInfo,
+    Filed,
+    NewDocument,
+    Status,
+)
+from dossier.right_events import carry_marks
 from dossier.tables import document
-from store import BodyReader, BodyRef, NotFoundError, Spool, Store, StoreError, Tx, mail, new_id, operation
+from store import BodyReader, BodyRef, NotFoundError, Sealer, Spool, Store, Tx, mail, new_id, operation
 
-_NONCE: Final = 12
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(DocumentInfo)
 
@@ -43,14 +52,19 @@ def prepare_document(
     trace_id: str,
     message_id: int,
     info: DocumentInfo,
+    status: Status = APPROVED,
+    past: bool = False,
 ) -> NewDocument:
     """Place the spooled bytes and seal what is known of them; the result goes to :func:`file_document`.
 
-    Blocking. Raises :class:`StoreError` when the box has no key (closed) or the disk refuses.
+    Blocking. Raises :class:`StoreError` when the box has no key (closed) or the disk refuses;
+    :class:`DossierError` ``dossier.together``: masked and withheld at once.
     """
+    if not past and {"MASQUE_PS", "INVISIBLE_PATIENT"} <= set(info.confidentiality):  # EX_2.1-1050
+        text = "a document is not masked from professionals and withheld from the patient at once"
+        raise DossierError("dossier.together", text)
     ref, wrapped_key = store.place_body(box_id, spool)
-    nonce = os.urandom(_NONCE)  # random 96-bit nonce, NIST SP 800-38D §8.2.2
-    sealed = AESGCM(store.box_key(box_id)).encrypt(nonce, _encoder.encode(info), _place(unique_id))
+    sealed = store.sealer(box_id).seal(_encoder.encode(info), _place(unique_id))
     return NewDocument(
         box_id=box_id,
         unique_id=unique_id,
@@ -66,13 +80,15 @@ def prepare_document(
         message_id=message_id,
         ref=ref,
         wrapped_key=wrapped_key,
-        sealed=nonce + sealed,
+        sealed=sealed,
         secret=patients.flags_of(info.confidentiality).secret,
+        status=status,
+        past=past,
     )
 
 
-def _place(unique_id: str) -> bytes:
-    return b"document:" + unique_id.encode()
+def _place(unique_id: str) -> str:
+    return f"document:{unique_id}"
 
 
 # -- writing --------------------------------------------------------------------------------------
@@ -83,14 +99,18 @@ def put_document(tx: Tx, new: NewDocument) -> Filed:
 
     Nothing is written when it raises :class:`DossierError`: ``dossier.unique_id`` (the id is taken by other
     content), ``dossier.version`` (900: not newer than what the set holds, or what it replaces is not
-    current), ``dossier.author`` (901: someone else's document).
+    current), ``dossier.author`` (901: someone else's document). A document of the ``past`` is never refused
+    for its age or author: what is here already and is newer stays current.
     """
+    evidence.hold(tx)  # before rows are locked: what is hidden or marked here is evidence too
     same = _row(tx.conn, document.c.box_id == new.box_id, document.c.unique_id == new.unique_id)
     if same is not None:
         if bytes(same.content_sha256) == new.content_sha256:
             return Filed(same.document_id, "duplicate")
         raise DossierError("dossier.unique_id", "a document with this id and another content is on record")
-    replaced = _replaced(tx.conn, new)
+    replaced = _preceded(tx.conn, new) if new.past else _replaced(tx.conn, new)
+    newer = _newer(tx.conn, new) if new.past else None
+    ended = newer is not None or new.status != APPROVED
     document_id = new_id()
     tx.segments.add(new.ref.segment)
     tx.conn.execute(
@@ -100,12 +120,15 @@ def put_document(tx: Tx, new: NewDocument) -> Filed:
             unique_id=new.unique_id,
             set_id=new.set_id,
             version=new.version,
-            status=APPROVED,
+            status=DEPRECATED if newer is not None else new.status,
+            ended_at=tx.now if ended else None,
+            replaced_by=newer,
             author_id=new.author_id,
             author_struct=new.author_struct,
             depositor=new.depositor.address.casefold(),
             depositor_id=new.depositor.id_nat,
             depositor_struct=new.depositor.struct_id,
+            deposited_by=new.depositor.by,
             content_sha256=new.content_sha256,
             created_at=new.created_at,
             filed_at=tx.now,
@@ -127,6 +150,7 @@ def put_document(tx: Tx, new: NewDocument) -> Filed:
             .values(status=DEPRECATED, ended_at=tx.now, replaced_by=document_id)
         )
     _keep_secret(tx, new, replaced)
+    carry_marks(tx, new.box_id, replaced, document_id)
     tx.notify(new.box_id, 0)
     return Filed(document_id, "replaced" if replaced else "filed")
 
@@ -181,11 +205,48 @@ def _replaced(conn: Connection, new: NewDocument) -> list[int]:
     return replaced
 
 
-def _check_author(row: Row[Any], by: Depositor) -> None:
-    """Only the author, the one who filed it, or their structure may touch a document (error 901)."""
+def _preceded(conn: Connection, new: NewDocument) -> list[int]:
+    """The current documents that one of the past follows: what it says it replaces, older ones of its set."""
+    if new.status != APPROVED:
+        return []
+    related: ColumnElement[bool] = document.c.unique_id.in_(new.replaces)
+    if new.set_id:
+        related = or_(related, and_(document.c.set_id == new.set_id, document.c.version < new.version))
+    rows = _rows(conn, document.c.box_id == new.box_id, document.c.status == APPROVED, related)
+    return [row.document_id for row in rows]
+
+
+def _newer(conn: Connection, new: NewDocument) -> int | None:
+    """The document here that took the place of one of the past, or None."""
+    if not new.set_id:
+        return None
+    query = select(document.c.document_id).where(
+        document.c.box_id == new.box_id, document.c.set_id == new.set_id, document.c.version >= new.version
+    )
+    return conn.execute(query.order_by(document.c.version, document.c.document_id).limit(1)).scalar()
+
+
+def is_own(row: Row[Any] | Document, by: Depositor) -> bool:
+    """Whether a document is his, or of the structure he acts for, as author or as who filed it.
+
+    What a patient's side deposited is his whole side's; a professional's is never, whatever the ids. Who
+    wrote what a patient saved follows it with a newer version, no more.
+    """
+    if by.by in PATIENT_SIDE:
+        return row.deposited_by in PATIENT_SIDE
+    if row.deposited_by in PATIENT_SIDE:  # its depositor's id is an INS
+        return (row.author_id != "" and by.id_nat == row.author_id) or (
+            row.author_struct != "" and by.struct_id == row.author_struct
+        )
     persons = {row.author_id, row.depositor_id} - {""}
     structures = {row.author_struct, row.depositor_struct} - {""}
-    if by.address.casefold() != row.depositor and by.id_nat not in persons and by.struct_id not in structures:
+    addresses = {row.depositor} - {""}
+    return by.address.casefold() in addresses or by.id_nat in persons or by.struct_id in structures
+
+
+def _check_author(row: Row[Any], by: Depositor) -> None:
+    """Only the author, the one who filed it, or their structure may touch a document (error 901)."""
+    if not is_own(row, by):
         raise DossierError("dossier.author", "only the author of a document or his structure may change it")
 
 
@@ -205,6 +266,8 @@ def delete_document(tx: Tx, *, box_id: int, unique_id: str, by: Depositor) -> Fi
     row = _row(tx.conn, document.c.box_id == box_id, document.c.unique_id == unique_id)
     if row is None:
         raise DossierError("dossier.unknown", "the document to delete is not on record")
+    if row.deposited_by in PATIENT_SIDE and by.by not in PATIENT_SIDE:
+        raise DossierError("dossier.author", "what a patient deposited only his own side deletes")
     _check_author(row, by)
     if row.status != DELETED:
         tx.conn.execute(
@@ -236,8 +299,8 @@ def documents(conn: Connection, store: Store, box_id: int, *, history: bool = Fa
     where = [document.c.box_id == box_id]
     if not history:
         where.append(document.c.status == APPROVED)
-    cipher = AESGCM(store.box_key(box_id))
-    return [_opened(row, cipher) for row in _rows(conn, *where)]
+    sealer = store.sealer(box_id)
+    return [_opened(row, sealer) for row in _rows(conn, *where)]
 
 
 def document_by_id(conn: Connection, store: Store, document_id: int) -> Document:
@@ -245,13 +308,49 @@ def document_by_id(conn: Connection, store: Store, document_id: int) -> Document
     row = _row(conn, document.c.document_id == document_id)
     if row is None:
         raise NotFoundError("dossier.unknown", f"no document {document_id}")
-    return _opened(row, AESGCM(store.box_key(row.box_id)))
+    return _opened(row, store.sealer(row.box_id))
+
+
+def box_of_document(conn: Connection, document_id: int) -> int | None:
+    """Whose record a document is in, None where there is none; nothing of it is opened."""
+    return conn.execute(
+        select(document.c.box_id).where(document.c.document_id == document_id)
+    ).scalar_one_or_none()
 
 
 def document_by_unique_id(conn: Connection, store: Store, box_id: int, unique_id: str) -> Document | None:
     """The document of a record that has this id, whatever its status, or None."""
     row = _row(conn, document.c.box_id == box_id, document.c.unique_id == unique_id)
-    return None if row is None else _opened(row, AESGCM(store.box_key(box_id)))
+    return None if row is None else _opened(row, store.sealer(box_id))
+
+
+def row_versions(conn: Connection, box_id: int, document_id: int) -> list[Row[Any]]:
+    """What is in the clear of a document and of those that took its place, one after the other; empty when
+    the record has no such document."""
+    found: list[Row[Any]] = []
+    following: int | None = document_id
+    while following is not None and following not in {row.document_id for row in found}:
+        row = _row(conn, document.c.box_id == box_id, document.c.document_id == following)
+        if row is None:
+            break
+        found.append(row)
+        following = row.replaced_by
+    return found
+
+
+def brought_by(conn: Connection, box_id: int, message_id: int) -> list[str]:
+    """The unique ids of the documents that came with a message."""
+    query = select(document.c.unique_id).where(
+        document.c.box_id == box_id, document.c.message_id == message_id, document.c.status != DELETED
+    )
+    return list(conn.execute(query).scalars())
+
+
+def versions(conn: Connection, store: Store, box_id: int, document_id: int) -> list[Document]:
+    """A document and those that took its place, one after the other; empty when there is no such one."""
+    rows = row_versions(conn, box_id, document_id)
+    sealer = store.sealer(box_id) if rows else None
+    return [_opened(row, sealer) for row in rows if sealer is not None]
 
 
 def is_filed(conn: Connection, box_id: int, unique_id: str, content_sha256: bytes) -> bool:
@@ -269,11 +368,7 @@ def open_document(store: Store, found: Document) -> BodyReader:
     return store.open_placed(found.box_id, found.ref, found.wrapped_key)
 
 
-def _opened(row: Row[Any], cipher: AESGCM) -> Document:
-    try:
-        plain = cipher.decrypt(row.sealed[:_NONCE], row.sealed[_NONCE:], _place(row.unique_id))
-    except (InvalidTag, ValueError):
-        raise StoreError("store.key", "a sealed document does not open: wrong key or damaged bytes") from None
+def _opened(row: Row[Any], sealer: Sealer) -> Document:
     return Document(
         box_id=row.box_id,
         document_id=row.document_id,
@@ -286,11 +381,15 @@ def _opened(row: Row[Any], cipher: AESGCM) -> Document:
         ended_at=row.ended_at,
         replaced_by=row.replaced_by,
         depositor=row.depositor,
+        depositor_id=row.depositor_id,
+        depositor_struct=row.depositor_struct,
+        deposited_by=row.deposited_by,
         author_id=row.author_id,
         author_struct=row.author_struct,
+        content_sha256=row.content_sha256,
         trace_id=row.trace_id,
         message_id=row.message_id,
         ref=BodyRef(row.segment, row.offset, row.length, row.size, row.sha256),
         wrapped_key=row.wrapped_key,
-        info=_decoder.decode(plain),
+        info=_decoder.decode(sealer.open(row.sealed, _place(row.unique_id))),
     )

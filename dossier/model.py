@@ -6,11 +6,14 @@ from typing import Final, Literal
 
 import msgspec
 
+from activity import By
 from store import BodyRef
 
 Status = Literal["approved", "deprecated", "deleted"]
 Outcome = Literal["filed", "replaced", "duplicate", "deleted"]
 
+#: Who deposits for the patient: all of them own what one of them deposited.
+PATIENT_SIDE: Final[tuple[By, ...]] = ("patient", "representative")
 APPROVED: Final[Status] = "approved"
 DEPRECATED: Final[Status] = "deprecated"
 DELETED: Final[Status] = "deleted"
@@ -41,12 +44,51 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
     filename: str = ""
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a depositor says of a document besides its file; what is empty or None he does not say.
+
+    ``category`` is a heading, from a patient; codes are those of :class:`DocumentInfo`; ``author_id`` an
+    IdNat_PS, ``author_struct`` a Struct_IdNat; moments in ms. ``replaces`` are unique ids. ``content_sha256``
+    where the same document has several forms: that of the file which was wrapped. ``status`` of a document of
+    a former record.
+    """
+
+    title: str = ""
+    filename: str = ""
+    mime: str = ""
+    body_mime: str = ""
+    category: str = ""
+    type_code: str = ""
+    class_code: str = ""
+    format_code: str = ""
+    author: str = ""
+    author_id: str = ""
+    author_struct: str = ""
+    author_speciality: str = ""
+    organisation: str = ""
+    confidentiality: list[str] = []
+    facility: str = ""
+    practice: str = ""
+    created_at: int | None = None
+    service_at: int = 0
+    unique_id: str = ""
+    set_id: str = ""
+    version: int = 1
+    replaces: list[str] = []
+    content_sha256: bytes = b""
+    trace_id: str = ""
+    message_id: int = 0
+    status: Status = APPROVED
+
+
 class Depositor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who files, as proven: mail address, and IdNat_PS and Struct_IdNat where known ("" otherwise)."""
+    """Who files, as proven: mail address, IdNat_PS and Struct_IdNat where known ("" otherwise). Of a person
+    who is no professional ``id_nat`` is the INS, of an operator the login."""
 
     address: str
     id_nat: str = ""
     struct_id: str = ""
+    by: By = "professional"
 
 
 class NewDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,10 +114,13 @@ class NewDocument(msgspec.Struct, frozen=True, kw_only=True):
     wrapped_key: bytes
     sealed: bytes
     secret: bool = False
+    status: Status = APPROVED
+    past: bool = False  # of a former record: may be older than what is here, whoever wrote it
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as it is in the record. ``size`` and ``sha256`` are those of the stored bytes."""
+    """A document as it is in the record. ``size`` and ``sha256`` are those of the stored bytes,
+    ``content_sha256`` tells whether two deposits are the same (see :class:`NewDocument`)."""
 
     box_id: int
     document_id: int
@@ -88,8 +133,12 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int | None
     replaced_by: int | None
     depositor: str
+    depositor_id: str
+    depositor_struct: str
+    deposited_by: By
     author_id: str
     author_struct: str
+    content_sha256: bytes
     trace_id: str
     message_id: int
     ref: BodyRef
@@ -103,6 +152,11 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sha256(self) -> bytes:
         return self.ref.sha256
+
+    @property
+    def from_patient(self) -> bool:
+        """Whether the patient, or who represents him, put it here."""
+        return self.deposited_by in PATIENT_SIDE
 
 
 class Filed(msgspec.Struct, frozen=True):

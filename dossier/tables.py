@@ -24,6 +24,7 @@ document: Final = holds_bodies(
         Column("depositor", String(320), nullable=False),  # mail address, casefolded
         Column("depositor_id", String(64), nullable=False),
         Column("depositor_struct", String(64), nullable=False),
+        Column("deposited_by", String(16), nullable=False, server_default="professional"),  # activity.By
         Column("content_sha256", LargeBinary(32), nullable=False),
         Column("created_at", BigInteger, nullable=False),
         Column("filed_at", BigInteger, nullable=False),
@@ -40,6 +41,7 @@ document: Final = holds_bodies(
         Column("sealed", LargeBinary, nullable=False),  # DocumentInfo
         Index("uq_document_box_id_unique_id", "box_id", "unique_id", unique=True),
         Index("ix_document_box_id_set_id", "box_id", "set_id"),
+        Index("ix_document_box_id_content_sha256", "box_id", "content_sha256"),
         Index("ix_document_document_id", "document_id"),
         Index("ix_document_segment_offset", "segment", "offset"),
     )

@@ -1,8 +1,10 @@
 """The bridge to the DMP: documents out of attachments, checked and filed in the patient's record."""
 
 from gateway.dmp_bridge.cda import CdaDocument, CdaHeader, check_header, read_cda
+from gateway.dmp_bridge.described import read_deposited_cda
 from gateway.dmp_bridge.errors import LABELS, BridgeError
 from gateway.dmp_bridge.filing import FilingWorker, Report
+from gateway.dmp_bridge.history_import import Imported, import_history
 from gateway.dmp_bridge.hl7 import Identifier, Organisation, Person
 from gateway.dmp_bridge.identity import Identity, check_identity
 from gateway.dmp_bridge.jobs import FilingJob, FilingReport, ReportLine, decode_job, encode_job
@@ -10,6 +12,7 @@ from gateway.dmp_bridge.level1 import Level1, cda_level1
 from gateway.dmp_bridge.metadata import Author, DocumentMetadata, Metadata, Traits, read_metadata
 from gateway.dmp_bridge.model import Attachment, Plan, Policy, Sender
 from gateway.dmp_bridge.plan import plan_filing
+from gateway.dmp_bridge.saving import Saved, save_parts
 from gateway.dmp_bridge.settle import park
 from gateway.dmp_bridge.target import FilingRequest, FilingTarget, LocalDossier
 from gateway.dmp_bridge.wrapping import derived_oid, traits_of
@@ -33,6 +36,7 @@ __all__ = [
     "FilingWorker",
     "Identifier",
     "Identity",
+    "Imported",
     "Level1",
     "LocalDossier",
     "Metadata",
@@ -42,6 +46,7 @@ __all__ = [
     "Policy",
     "Report",
     "ReportLine",
+    "Saved",
     "Sender",
     "Traits",
     "XdmArchive",
@@ -51,11 +56,14 @@ __all__ = [
     "decode_job",
     "derived_oid",
     "encode_job",
+    "import_history",
     "park",
     "plan_filing",
     "professional",
     "read_cda",
+    "read_deposited_cda",
     "read_metadata",
+    "save_parts",
     "traits_of",
     "xdm_archive",
 ]

@@ -1,20 +1,27 @@
-"""The closed code sets of the DMP, read once from ``data/codes.tsv``.
-
-A type code must be in JDV_J66, its class follows from the map ASS_X04 (GESTIONNAIRE check of the volet
-"Transmission de documents CDA en messages HL7v2").
-"""
+"""The closed code sets of the DMP as filing uses them: what a document's type and class must be."""
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import Final
 
-import msgspec
-
+from dossier import IHE_FORMATS, Code, TypeCode
+from dossier import code_set as codes
+from dossier import find_code as find
+from dossier import known_code as known
 from gateway.dmp_bridge.errors import BridgeError
 
-IHE_FORMATS: Final = "1.3.6.1.4.1.19376.1.2.3"
+__all__ = [
+    "IHE_FORMATS",
+    "LEVEL1_FORMATS",
+    "UNKNOWN_MODEL",
+    "Code",
+    "TypeCode",
+    "codes",
+    "document_class",
+    "document_type",
+    "find",
+    "known",
+]
 
 #: Format code of a level 1 document by the media type it wraps (JDV_J60).
 LEVEL1_FORMATS: Final[dict[str, str]] = {
@@ -26,42 +33,6 @@ LEVEL1_FORMATS: Final[dict[str, str]] = {
 }
 #: Format code where a structured model is not known to us (JDV_J60).
 UNKNOWN_MODEL: Final = "urn:asipSante:modelesHorsProfils:2011"
-
-
-class Code(msgspec.Struct, frozen=True):
-    """One concept: ``code`` in the coding system ``system`` (an OID or a name), ``display`` in French."""
-
-    code: str
-    system: str = ""
-    display: str = ""
-
-
-class TypeCode(Code, frozen=True):
-    """A document type with the class ASS_X04 gives it ("" where the map has none)."""
-
-    class_code: str = ""
-
-
-@cache
-def _sets() -> dict[str, dict[str, TypeCode]]:
-    sets: dict[str, dict[str, TypeCode]] = {}
-    text = (Path(__file__).parent / "data" / "codes.tsv").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            name, code, system, class_code, display = line.split("\t")
-            sets.setdefault(name, {})[code] = TypeCode(code, system, display, class_code)
-    return sets
-
-
-def find(name: str, code: str) -> TypeCode | None:
-    """The concept ``code`` of the set ``name`` (``type``, ``class``, ``format``, ``confidentiality``,
-    ``facility``, ``practice``, ``specialty``), or None."""
-    return _sets()[name].get(code)
-
-
-def codes(name: str) -> list[TypeCode]:
-    """Every concept of the set ``name``, in the order of the set."""
-    return list(_sets()[name].values())
 
 
 def document_type(code: str) -> TypeCode:
@@ -81,11 +52,6 @@ def document_class(type_code: TypeCode, claimed: str = "") -> Code:
     if found is None:
         raise BridgeError("codes.class", f"no class of JDV_J57 for type {_shown(type_code.code)}")
     return found
-
-
-def known(name: str, code: str, *, default: str) -> TypeCode:
-    """The concept ``code`` of the set ``name``, else its ``default`` (which must exist)."""
-    return find(name, code) or _sets()[name][default]
 
 
 def _shown(code: str) -> str:

@@ -156,7 +156,7 @@ class FilingWorker:
         self, index: MessageIndex, body: BodyReader, job: FilingJob, patient: Profile | None, sender: Sender
     ) -> Plan:
         return plan_filing(
-            [_attachment(part, body) for part in attachments(index.root)],
+            [attachment_of(part, body) for part in attachments(index.root)],
             patient=patient,
             sender=sender,
             subject=index.facts.subject,
@@ -182,7 +182,9 @@ class FilingWorker:
                 await self._store.awrite(park, task_id=task.task_id, note=note)
 
 
-def _attachment(part: Part, body: BodyReader) -> Attachment:
+def attachment_of(part: Part, body: BodyReader) -> Attachment:
+    """An attachment of a stored message, read when it is wanted."""
+
     def load() -> bytes:
         data = bytearray()
         for chunk in decode_stream(body.chunks(part.body_start, part.size), part.encoding):

@@ -68,7 +68,8 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class DocumentMetadata(msgspec.Struct, frozen=True):
-    """One XDSDocumentEntry. Times in ms or None. ``action``: "" new, "C" replaces, "D" to delete."""
+    """One XDSDocumentEntry. Times in ms or None. ``action``: "" new, "C" replaces, "D" to delete;
+    ``replaces`` is the entry id of another. ``deprecated``: by its availabilityStatus, it was replaced."""
 
     entry_id: str = ""
     unique_id: str = ""
@@ -92,6 +93,7 @@ class DocumentMetadata(msgspec.Struct, frozen=True):
     uri: str = ""
     action: str = ""
     replaces: str = ""
+    deprecated: bool = False
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -185,6 +187,7 @@ def _document(entry: etree._Element, action: str, replaced: dict[str, str]) -> D
         uri=_uri(slots.get("URI", [])) or entry.get("uri", ""),  # some senders write an attribute
         action=_action(slots) or action,
         replaces=replaced.get(entry.get("id", ""), ""),
+        deprecated=entry.get("status", "").endswith("StatusType:Deprecated"),  # IHE ITI TF-3 §4.2.3.2.2
     )
 
 

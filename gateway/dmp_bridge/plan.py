@@ -23,10 +23,11 @@ from gateway.dmp_bridge import codes, media
 from gateway.dmp_bridge.cda import CdaDocument, CdaHeader, check_header, looks_like_cda, read_cda
 from gateway.dmp_bridge.codes import TypeCode
 from gateway.dmp_bridge.copies import is_named_copy
+from gateway.dmp_bridge.described import masks_of, must_be
 from gateway.dmp_bridge.errors import IDENTITY_DIFFERS, BridgeError
 from gateway.dmp_bridge.guess import guess_type, title_from
 from gateway.dmp_bridge.hl7 import Identifier
-from gateway.dmp_bridge.identity import Identity, Patient, check_identity
+from gateway.dmp_bridge.identity import Patient, check_identity
 from gateway.dmp_bridge.metadata import Traits
 from gateway.dmp_bridge.model import Attachment, Deletion, Filing, Passed, Plan, Refused, Sender, Y
 from gateway.dmp_bridge.wrapping import wrap
@@ -99,7 +100,7 @@ class _Planner:
             self._refuse_archive(place, error)
             return
         for number, document in enumerate(archive.documents, 1):
-            if _is_signature(document):
+            if is_signature(document):
                 continue
             where = f"{place}, document {number}"
             try:
@@ -116,14 +117,14 @@ class _Planner:
         data = archive.read(document)
         sha256 = hashlib.sha256(data).digest()
         said = document.metadata
-        _check_metadata_patient(said.patient, self._patient)
+        check_metadata_patient(said.patient, self._patient)
         if not looks_like_cda(data):
             self._archived_file(place, archive, document, data)
             return
         cda = read_cda(data)
         header = cda.header
         self._documents += 1
-        _must_be(check_identity(header.patient, header.traits, self._patient))
+        must_be(check_identity(header.patient, header.traits, self._patient))
         # XDSDocumentEntry.uniqueId is the id of the CDA (CI-SIS volet "Partage", uniqueId)
         if said.unique_id and said.unique_id not in (
             header.unique_id,
@@ -143,7 +144,7 @@ class _Planner:
     def _archived_file(self, place: str, archive: XdmArchive, document: XdmDocument, data: bytes) -> None:
         """A listed document that is no CDA: wrapped like a plain attachment, typed by its metadata."""
         said = document.metadata
-        _must_be(check_identity(said.patient, said.traits, self._patient, place_required=False))
+        must_be(check_identity(said.patient, said.traits, self._patient, place_required=False))
         mime = media.kind(said.mime, said.uri)
         media.check(mime, data)
         type_code = codes.find("type", said.type_code.code) or codes.document_type(self._default_type)
@@ -168,7 +169,7 @@ class _Planner:
 
     def _plain(self, place: str, attachment: Attachment, mime: str) -> None:
         if self._patient is None:
-            _must_be(check_identity(Identifier(), Traits(), None))
+            must_be(check_identity(Identifier(), Traits(), None))
         data = attachment.load()
         sha256 = hashlib.sha256(data).digest()
         if sha256 in self._copies or is_named_copy(attachment.filename, self._structured, self._documents):
@@ -235,17 +236,12 @@ class _Planner:
         self.plan.refused.append(Refused(place, error.application, error.rule, error.peer))
 
 
-def _must_be(identity: Identity) -> None:
-    if not identity.ok:
-        raise BridgeError(identity.rule, identity.reason, application=identity.code)
-
-
 def _cda_filing(
     place: str, archive: XdmArchive, document: XdmDocument, cda: CdaDocument, sha256: bytes
 ) -> Filing:
     header, said = cda.header, document.metadata
     type_code = codes.document_type(header.code.code)
-    masks = [code.code for code in said.confidentiality if codes.find("confidentiality", code.code)]
+    masks = masks_of(said)
     if "INVISIBLE_PATIENT" in masks:
         # volet "Transmission", MSSanté matrix: a document hidden from the patient is not mailed to him
         raise BridgeError("metadata.invisible", "a document hidden from the patient was sent to the patient")
@@ -264,7 +260,7 @@ def _cda_filing(
         format=format_of(cda, said.format_code.code),
         title=header.title,
         author=header.author,
-        confidentiality=["N", *(mask for mask in masks if mask not in ("N", "R", "V"))],
+        confidentiality=masks,
         facility=header.facility.code,
         practice=header.practice.code,
         body_mime=cda.body.mime if cda.body is not None else "",
@@ -273,7 +269,7 @@ def _cda_filing(
     )
 
 
-def _check_metadata_patient(said: Identifier, patient: Patient | None) -> None:
+def check_metadata_patient(said: Identifier, patient: Patient | None) -> None:
     """ECO 2.1.2: patientId of METADATA.XML names the patient; an INS there must be the recipient's."""
     if patient is None or said.oid not in INS_OIDS:
         return
@@ -285,7 +281,7 @@ def _check_metadata_patient(said: Identifier, patient: Patient | None) -> None:
         )
 
 
-def _is_signature(document: XdmDocument) -> bool:
+def is_signature(document: XdmDocument) -> bool:
     """The signature of a submission set (IHE DSG) is no document of the patient."""
     said = document.metadata
     return said.format_code.code in _SIGNATURES or said.type_code.code == "E1762"

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import msgspec
 
+import activity
 import evidence
-from dossier import Depositor, DossierError, NewDocument, Outcome, delete_document, put_document
-from gateway.dmp_bridge.errors import LABELS
+from activity import Entry
+from dossier import Depositor, DossierError, Filed, NewDocument, Outcome, delete_document, put_document, tell
+from dossier.rights import Decision, Question, judge
+from gateway.dmp_bridge.errors import LABELS, UNKNOWN_PATIENT
 from gateway.dmp_bridge.jobs import FilingJob, FilingReport, ReportJob, ReportLine, encode_job
 from gateway.dmp_bridge.model import Passed, Refused
 from store import StoreError, Tx, operation, tasks
 
 
 class Deposit(msgspec.Struct, frozen=True):
-    """A document to file; ``new`` is None when this very document is on record already."""
+    """A document to file; ``new`` and ``entry`` (of the journal) are None when this very document is on
+    record already."""
 
     place: str
     title: str
     unique_id: str
     new: NewDocument | None
+    entry: Entry | None = None
 
 
 class Erasure(msgspec.Struct, frozen=True):
@@ -26,10 +31,13 @@ class Erasure(msgspec.Struct, frozen=True):
 
     place: str
     unique_id: str
+    entry: Entry
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one filing comes to. ``recipient`` is the patient's address."""
+    """Everything that one filing comes to. ``recipient`` is the patient's address, ``asked`` what the rights
+    judge once more; ``entries`` are what the journal tells of each of ``refused``, none in a box whose key
+    is gone."""
 
     task_id: int
     box_id: int
@@ -39,7 +47,9 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     deposits: list[Deposit]
     erasures: list[Erasure]
     refused: list[Refused]
+    entries: list[Entry]
     passed: list[Passed]
+    asked: Question
 
 
 @operation("filing.settle")
@@ -49,10 +59,14 @@ def settle(tx: Tx, *, settlement: Settlement) -> FilingReport:
     Returns the report. Raises :class:`StoreError` ``filing.ended`` when the task has ended already: then
     nothing was done.
     """
+    evidence.hold(tx)
     lines: list[ReportLine] = []
-    lines += [_deposit(tx, settlement, one) for one in settlement.deposits]
+    decision = judge(tx.conn, settlement.asked)
+    lines += [_deposit(tx, settlement, decision, one) for one in settlement.deposits]
     lines += [_erase(tx, settlement, one) for one in settlement.erasures]
     lines += [_refusal(tx, settlement, *msgspec.structs.astuple(one)) for one in settlement.refused]
+    for refused, entry in zip(settlement.refused, settlement.entries, strict=False):
+        _tell_refusal(tx, entry, refused.rule)
     lines += [ReportLine(one.place, "passed", 0, one.rule, one.reason) for one in settlement.passed]
     code = next((line.code for line in lines if line.outcome == "refused"), 0)
     job = settlement.job
@@ -85,26 +99,40 @@ def settle(tx: Tx, *, settlement: Settlement) -> FilingReport:
     return report
 
 
-def _deposit(tx: Tx, settlement: Settlement, deposit: Deposit) -> ReportLine:
+def _deposit(tx: Tx, settlement: Settlement, decision: Decision, deposit: Deposit) -> ReportLine:
     sha256 = b""
     outcome: Outcome = "duplicate"
-    if deposit.new is not None:
+    if deposit.new is not None and deposit.entry is not None:
+        if not decision.allowed:
+            _tell_refusal(tx, deposit.entry, decision.rule)
+            return _refusal(tx, settlement, deposit.place, UNKNOWN_PATIENT, decision.rule, decision.english)
         try:
-            outcome = put_document(tx, deposit.new).outcome
+            filed = put_document(tx, deposit.new)
         except DossierError as error:
+            _tell_refusal(tx, deposit.entry, error.rule)
             return _refusal(tx, settlement, deposit.place, error.application, error.rule, error.peer)
-        sha256 = deposit.new.ref.sha256
+        tell(tx, deposit.entry, filed)
+        outcome, sha256 = filed.outcome, deposit.new.ref.sha256
     _record_filed(tx, settlement, deposit.place, deposit.unique_id, outcome, sha256)
     return ReportLine(deposit.place, outcome, title=deposit.title)
 
 
 def _erase(tx: Tx, settlement: Settlement, erasure: Erasure) -> ReportLine:
     try:
-        delete_document(tx, box_id=settlement.box_id, unique_id=erasure.unique_id, by=settlement.by)
+        done: Filed = delete_document(
+            tx, box_id=settlement.box_id, unique_id=erasure.unique_id, by=settlement.by
+        )
     except DossierError as error:
+        _tell_refusal(tx, erasure.entry, error.rule)
         return _refusal(tx, settlement, erasure.place, error.application, error.rule, error.peer)
+    tell(tx, erasure.entry, done)
     _record_filed(tx, settlement, erasure.place, erasure.unique_id, "deleted", b"")
     return ReportLine(erasure.place, "deleted")
+
+
+def _tell_refusal(tx: Tx, entry: Entry, rule: str) -> None:
+    """The patient learns that a document was refused, and by which rule."""
+    activity.note(tx, msgspec.structs.replace(entry, rule=rule))
 
 
 def _record_filed(

@@ -5,14 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import activity
 import dossier
+from activity import Actor, Entry, What
+from dossier.rights import question
 from gateway.dmp_bridge.errors import BridgeError
 from gateway.dmp_bridge.jobs import FilingJob, FilingReport
 from gateway.dmp_bridge.model import Filing, Plan, Refused, Sender
 from gateway.dmp_bridge.settle import Deposit, Erasure, Settlement, settle
-from store import Store, faults
+from store import Store, StoreError, faults
 
 _CHUNK = 256 * 1024
+
+
+def actor_of(sender: Sender) -> Actor:
+    """A sender as who acts in a record: the professional whom the directory knows, else his structure."""
+    name = " ".join(part for part in (sender.given, sender.name) if part)
+    return Actor(
+        by="professional" if sender.id_nat else "structure",
+        ident=sender.id_nat or sender.struct_id or sender.address,
+        name=name or sender.structure or sender.address,
+        profession=sender.profession,
+        speciality=sender.speciality,
+        structure=sender.struct_id,
+        organisation=sender.structure,
+        address=sender.address,
+    )
 
 
 @dataclass(frozen=True)
@@ -51,15 +69,19 @@ class LocalDossier:
         return await self._store.awrite(settle, settlement=settlement)
 
     def _prepare(self, request: FilingRequest) -> Settlement:
+        actor = actor_of(request.sender)
         by = dossier.Depositor(
-            address=request.sender.address, id_nat=request.sender.id_nat, struct_id=request.sender.struct_id
+            address=request.sender.address,
+            id_nat=request.sender.id_nat,
+            struct_id=request.sender.struct_id,
+            by=actor.by,
         )
         deposits = []
         refused = list(request.plan.refused)
         for filing in request.plan.filings:
             try:
-                deposits.append(self._deposit(request, filing, by))
-            except BridgeError as error:
+                deposits.append(self._deposit(request, filing, by, actor))
+            except (BridgeError, dossier.DossierError) as error:
                 refused.append(Refused(filing.place, error.application, error.rule, error.peer))
         return Settlement(
             task_id=request.task_id,
@@ -68,12 +90,31 @@ class LocalDossier:
             job=request.job,
             by=by,
             deposits=deposits,
-            erasures=[Erasure(one.place, one.unique_id) for one in request.plan.deletions],
+            erasures=[
+                Erasure(one.place, one.unique_id, self._entry(request, actor, "document_deleted"))
+                for one in request.plan.deletions
+            ],
             refused=refused,
+            entries=self._entries(request, actor, len(refused)),
             passed=request.plan.passed,
+            asked=self._store.read(question, self._store, request.box_id, actor, "deposit"),
         )
 
-    def _deposit(self, request: FilingRequest, filing: Filing, by: dossier.Depositor) -> Deposit:
+    def _entry(
+        self, request: FilingRequest, actor: Actor, what: What, more: dict[str, str] | None = None
+    ) -> Entry:
+        return activity.entry(self._store, request.box_id, actor, what, kind="document", more=more)
+
+    def _entries(self, request: FilingRequest, actor: Actor, count: int) -> list[Entry]:
+        """One for each refusal; none in a box whose key is gone: nobody reads them there."""
+        try:
+            return [self._entry(request, actor, "document_deposited") for _ in range(count)]
+        except StoreError:
+            return []
+
+    def _deposit(
+        self, request: FilingRequest, filing: Filing, by: dossier.Depositor, actor: Actor
+    ) -> Deposit:
         known = self._store.read(dossier.is_filed, request.box_id, filing.unique_id, filing.content_sha256)
         if known:  # no second body for what is on record
             return Deposit(filing.place, filing.title, filing.unique_id, None)
@@ -102,7 +143,9 @@ class LocalDossier:
             )
         finally:
             spool.discard()
-        return Deposit(filing.place, filing.title, filing.unique_id, new)
+        more = {"title": filing.title, "type": filing.type.display}
+        entry = self._entry(request, actor, "document_deposited", more)
+        return Deposit(filing.place, filing.title, filing.unique_id, new, entry)
 
 
 def _info(filing: Filing) -> dossier.DocumentInfo:

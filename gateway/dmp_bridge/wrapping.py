@@ -66,7 +66,7 @@ def wrap(
                 sector=sector,
                 practice=practice_of(sector),
                 mime=mime,
-                content=_as_utf8(content, charset) if mime == "text/plain" else content,
+                content=as_utf8(content, charset) if mime == "text/plain" else content,
             )
         )
 
@@ -138,7 +138,7 @@ def practice_of(sector: str) -> str:
     return "ETABLISSEMENT" if sector in ("SA01", "SA02", "SA03", "SA04") else "AMBULATOIRE"
 
 
-def _as_utf8(content: bytes, charset: str) -> bytes:
+def as_utf8(content: bytes, charset: str) -> bytes:
     """Text as the CDA carries it: UTF-8, whatever the attachment's charset was."""
     for name in (charset or "utf-8", "utf-8", "iso-8859-15"):
         try:

@@ -1,69 +1,16 @@
-"""XML from strangers: one hardened parser for METADATA.XML and CDA documents.
-
-Refused before parsing: a DTD (so no entity of any kind can be declared) and encodings that are not
-ASCII-compatible. Counted while parsing: depth and elements. Network and files are never touched.
-"""
+"""XML from strangers, as the record reads it; what is refused becomes a refusal of the bridge."""
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from lxml import etree
 
+from dossier import MAX_XML, UnsafeXmlError, parse_xml
 from gateway.dmp_bridge.errors import XmlError
-
-MAX_XML: Final = 26 * 1024 * 1024
-MAX_DEPTH: Final = 200
-MAX_ELEMENTS: Final = 300_000
-_CHUNK: Final = 64 * 1024
-_LIBXML_TEXT: Final = 9_000_000  # libxml2 refuses a text node above 10 MB unless told otherwise
-_ENCODING: Final = re.compile(rb"""^<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
-_ENCODINGS: Final = {b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"iso-8859-15", b"windows-1252"}
 
 
 def parse(data: bytes, what: str, *, limit: int = MAX_XML) -> etree._Element:
-    """The root element of ``data``, without comments and processing instructions.
-
-    ``what`` names the input in errors ("METADATA.XML", "CDA"). Raises :class:`XmlError`: ``xml.size``
-    (above ``limit`` bytes), ``xml.encoding``, ``xml.dtd``, ``xml.depth``, ``xml.syntax``.
-    """
-    if len(data) > limit:
-        raise XmlError("xml.size", f"{what} is larger than {limit // (1024 * 1024)} MiB")
-    _check_encoding(data, what)
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise XmlError("xml.dtd", f"{what} has a DTD or entities, which are not accepted")
-    parser = etree.XMLPullParser(
-        events=("start", "end"),
-        resolve_entities=False,
-        load_dtd=False,
-        dtd_validation=False,
-        no_network=True,
-        huge_tree=len(data) > _LIBXML_TEXT,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    depth = elements = 0
+    """See :func:`dossier.parse_xml`. Raises :class:`XmlError` ``xml.*``."""
     try:
-        for start in range(0, len(data), _CHUNK):
-            parser.feed(data[start : start + _CHUNK])
-            for event, _ in parser.read_events():
-                depth += 1 if event == "start" else -1
-                elements += event == "start"
-                if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
-                    raise XmlError("xml.depth", f"{what} is nested too deep or has too many elements")
-        root: etree._Element = parser.close()
-    except etree.XMLSyntaxError as error:
-        where = f" at line {error.lineno}" if error.lineno else ""
-        raise XmlError("xml.syntax", f"{what} is not well-formed XML{where}") from None
-    except (ValueError, LookupError):
-        raise XmlError("xml.syntax", f"{what} is not well-formed XML") from None
-    return root
-
-
-def _check_encoding(data: bytes, what: str) -> None:
-    if b"\x00" in data[:4] or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise XmlError("xml.encoding", f"{what} is in an encoding that is not accepted")
-    declared = _ENCODING.match(data[:400].removeprefix(b"\xef\xbb\xbf"))
-    if declared and declared[1].lower() not in _ENCODINGS:
-        raise XmlError("xml.encoding", f"{what} is in an encoding that is not accepted")
+        return parse_xml(data, what, limit=limit)
+    except UnsafeXmlError as error:
+        raise XmlError(error.rule, error.peer) from None

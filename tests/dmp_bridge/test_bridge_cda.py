@@ -9,6 +9,7 @@ from bridge_support import OID, SHARED, TRAITS, cda, needs_shared, patient, pdf,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dossier import MAX_ELEMENTS
 from gateway.dmp_bridge import (
     BridgeError,
     Identifier,
@@ -169,7 +170,7 @@ def test_entities_and_dtds_are_refused() -> None:
 
 def test_depth_size_and_syntax_are_bounded() -> None:
     assert rule_of(read_cda, b"<a>" * 5000 + b"</a>" * 5000) in ("xml.depth", "xml.syntax")
-    assert rule_of(read_cda, b"<a>" + b"<b/>" * (xmlsafe.MAX_ELEMENTS + 5) + b"</a>") == "xml.depth"
+    assert rule_of(read_cda, b"<a>" + b"<b/>" * (MAX_ELEMENTS + 5) + b"</a>") == "xml.depth"
     assert rule_of(lambda: xmlsafe.parse(b"<a/>" * 10, "x", limit=8)) == "xml.size"
     for raw in (b"", b"<a>", b"\x00\x01", b"<a/><b/>", b"<a x='1' x='2'/>", b"\xff" * 9):
         assert rule_of(read_cda, raw) in ("xml.syntax", "xml.encoding")

@@ -40,13 +40,14 @@ async def test_documents_and_filings_are_shown(home: Path, tmp_path: Path) -> No
         room = Room(store, tmp_path)
         room.receive(message(PDF, xdm(cda(1))))
         await room.until_idle()
-    rows = answered(dossier.app, "list", INS, "--home", str(home))
+    why = ("--reason", "a test", "--home", str(home))
+    rows = answered(dossier.app, "list", INS, *why)
     assert sorted(row["title"] for row in rows) == ["Compte rendu de consultation", "lettre"]
-    one = answered(dossier.app, "show", str(rows[0]["number"]), "--home", str(home))
+    one = answered(dossier.app, "show", str(rows[0]["number"]), *why)
     assert one["type code"] == "11488-4"
     assert one["status"] == "approved"
-    assert called(dossier.app, "show", "5", "--home", str(home)).exit_code == 1
-    assert called(dossier.app, "list", "1", "--home", str(home)).exit_code == 1
+    assert called(dossier.app, "show", "5", *why).exit_code == 1
+    assert called(dossier.app, "list", "1", *why).exit_code == 1
     (done,) = answered(dmp.app, "list", "--state", "done", "--home", str(home))
     assert done["note"] == "2 filed"
     assert called(dmp.app, "retry", str(done["number"]), "--home", str(home)).exit_code == 1

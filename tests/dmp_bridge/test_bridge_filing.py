@@ -16,6 +16,7 @@ import dossier
 import evidence
 import patients
 from annuaire.demo import write_mssante
+from dossier import documents as every
 from gateway import routing
 from gateway.dmp_bridge import (
     ArchiveDocument,
@@ -111,14 +112,14 @@ class Room:
         )
 
     def documents(self, *, history: bool = False) -> list[dossier.Document]:
-        return self.store.read(dossier.documents, self.store, self.box_id, history=history)
+        return self.store.read(every.documents, self.store, self.box_id, history=history)
 
     def task(self, task_id: int) -> tasks.Task:
         return self.store.read(tasks.by_id, task_id)
 
     def events(self) -> list[tuple[str, str]]:
         links = self.store.read(lambda conn: list(evidence.walk(conn)))
-        return [(one.event, one.rule) for one in links if one.event != "profile"]
+        return [(one.event, one.rule) for one in links if one.event not in ("profile", "activity")]
 
 
 @pytest.fixture
@@ -156,8 +157,8 @@ async def test_text_pdf_and_archive_become_two_documents_once(room: Room) -> Non
     first = room.receive(raw, report_to=DOCTOR)
     await room.until_idle()
     wrapped, sent = sorted(room.documents(), key=lambda one: one.info.title != "lettre")
-    assert dossier.open_document(room.store, sent).read(0, 10**6) == cda(1)
-    inner = read_cda(dossier.open_document(room.store, wrapped).read(0, 10**6))
+    assert every.open_document(room.store, sent).read(0, 10**6) == cda(1)
+    inner = read_cda(every.open_document(room.store, wrapped).read(0, 10**6))
     assert inner.body is not None
     assert inner.body.content == pdf("lettre")
     assert inner.header.author.person.id == wrapped.author_id == "810009999991"

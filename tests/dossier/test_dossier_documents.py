@@ -8,6 +8,7 @@ import pytest
 
 import dossier
 from dossier import CATEGORIES, Depositor, Document, DocumentInfo, DossierError, Filed, NewDocument, category
+from dossier import documents as raw
 from store import NotFoundError, PasserelleError, Store, StoreError
 
 DOCTOR = Depositor(address="marie@hopital.mssante.fr", id_nat="810000000001", struct_id="1750803447")
@@ -63,7 +64,7 @@ def filed(store: Store, document: NewDocument) -> Filed:
 
 
 def listed(store: Store, box_id: int, *, history: bool = False) -> list[Document]:
-    return store.read(dossier.documents, store, box_id, history=history)
+    return store.read(raw.documents, store, box_id, history=history)
 
 
 def refused(store: Store, document: NewDocument) -> tuple[str, int]:
@@ -83,12 +84,12 @@ def test_file_list_open(store: Store, box: int) -> None:
     assert [document.document_id for document in found] == [two.document_id, one.document_id]
     assert found[1].info == INFO
     assert (found[1].status, found[1].size, found[1].message_id) == ("approved", 600_000, 7)
-    assert dossier.open_document(store, found[1]).read(0, 10**6) == content
-    assert store.read(dossier.document_by_id, store, one.document_id) == found[1]
-    assert store.read(dossier.document_by_unique_id, store, box, "1.2.1") == found[1]
-    assert store.read(dossier.document_by_unique_id, store, box, "1.2.9") is None
+    assert raw.open_document(store, found[1]).read(0, 10**6) == content
+    assert store.read(raw.document_by_id, store, one.document_id) == found[1]
+    assert store.read(raw.document_by_unique_id, store, box, "1.2.1") == found[1]
+    assert store.read(raw.document_by_unique_id, store, box, "1.2.9") is None
     with pytest.raises(NotFoundError):
-        store.read(dossier.document_by_id, store, 5)
+        store.read(raw.document_by_id, store, 5)
 
 
 def test_it_survives_a_restart(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_it_survives_a_restart(tmp_path: Path) -> None:
         filed(first, new(first, box, 1, content=b"durable"))
     with Store.open(tmp_path / "home") as second:
         (found,) = listed(second, box)
-        assert dossier.open_document(second, found).read(0, 100) == b"durable"
+        assert raw.open_document(second, found).read(0, 100) == b"durable"
 
 
 def test_the_same_document_twice(store: Store, box: int) -> None:
@@ -123,7 +124,7 @@ def test_replace(store: Store, box: int) -> None:
     done = filed(store, new(store, box, 2, set_id="1.3.1", version=2, replaces=["1.2.1"]))
     assert done.outcome == "replaced"
     assert [document.document_id for document in listed(store, box)] == [done.document_id]
-    before = store.read(dossier.document_by_id, store, old.document_id)
+    before = store.read(raw.document_by_id, store, old.document_id)
     assert (before.status, before.replaced_by) == ("deprecated", done.document_id)
     assert before.ended_at is not None
     # the old version comes again: nothing changes
@@ -227,5 +228,5 @@ def test_every_type_has_a_heading() -> None:
     assert category("57833-6", "42") == "Ordonnances et soins"
     assert category("SYNTH", "11") == "Ma santé en résumé"
     assert category("11488-4", "10") == "Comptes rendus"
-    assert category("", "") == "Autres documents"
+    assert category("", "") == "Autres"
     assert len(set(CATEGORIES)) == 10

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 import dossier
 import patients
+from activity import Actor
 from cli import app
+from dossier.rights import RightsError
 from gateway.message import Indexer, MessageMeta, encode_meta
 from patients import calendar
 from store import NotFoundError, Store, mail, now_ms
@@ -19,6 +21,10 @@ from tests.patients.patients_support import DOMAIN, ins_of, person
 CHILD, MOTHER, FATHER, STRANGER = (ins_of(number) for number in range(4))
 SECRET = ["N", "INVISIBLE_REPRESENTANTS_LEGAUX"]
 RAW = b"From: a@pro.test\r\nTo: b@pro.test\r\nSubject: x\r\n\r\nhello %d\r\n"
+
+
+def patient(ins: str) -> Actor:
+    return Actor(by="patient", ident=ins)
 
 
 class Record:
@@ -69,9 +75,7 @@ class Record:
         return message.message_id
 
     def seen(self, who: str, *, history: bool = True) -> set[str]:
-        found = self.store.read(
-            dossier.documents_for, self.store, self.box_id, actor_ins=who, history=history
-        )
+        found = self.store.read(dossier.documents_for, self.store, self.box_id, patient(who), history=history)
         return {one.unique_id for one in found}
 
 
@@ -91,12 +95,13 @@ def test_what_is_kept_from_representatives(record: Record) -> None:
     for parent in (MOTHER, FATHER):
         assert record.seen(parent) == {"1.2.1", "1.2.4"}
         with pytest.raises(NotFoundError) as caught:
-            record.store.read(dossier.document_for, record.store, secret, actor_ins=parent)
+            record.store.read(dossier.document_for, record.store, record.box_id, secret, patient(parent))
         assert caught.value.rule == "dossier.unknown"
     assert record.seen(CHILD) == {"1.2.1", "1.2.4"}  # a parent may have set that sign-in up
     assert record.seen(STRANGER) == set()
-    with pytest.raises(NotFoundError):
-        record.store.read(dossier.document_for, record.store, secret, actor_ins=STRANGER)
+    with pytest.raises(RightsError) as refused:
+        record.store.read(dossier.document_for, record.store, record.box_id, secret, patient(STRANGER))
+    assert refused.value.rule == "dossier.stranger"
     record.store.write(
         patients.remove_representative, ins=CHILD, representative=FATHER, actor="desk", reason="court"
     )
@@ -151,7 +156,7 @@ def test_lists_and_exports_for_a_reader(record: Record, tmp_path: Path) -> None:
         return result.exit_code, result.output
 
     def listed(*words: str) -> list[int]:
-        text = run("dossier", "list", CHILD, "--json", *words)[1]
+        text = run("dossier", "list", CHILD, "--json", "--reason", "asked", *words)[1]
         return [row["number"] for row in json.loads(text[text.index("[") :])]
 
     assert len(listed()) == 2
@@ -165,5 +170,8 @@ def test_lists_and_exports_for_a_reader(record: Record, tmp_path: Path) -> None:
     code, text = run("mailbox", "export", address, str(tmp_path / "no"), "--for", STRANGER)
     assert code == 1
     assert "[guardian.reader]" in text
-    assert "hidden" in run("patient", "guardian", "hide", CHILD, "--document", str(number))[1]
+    assert (
+        "hidden"
+        in run("patient", "guardian", "hide", CHILD, "--document", str(number), "--reason", "asked")[1]
+    )
     assert listed("--for", MOTHER) == []
