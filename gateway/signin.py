@@ -38,7 +38,7 @@ class SignIn:
         self.federation = None
         chosen = provider(store.home, settings)
         if chosen is not None:
-            context = _context(store.home, settings.franceconnect.ca_file)
+            context = context_of(store.home, settings.franceconnect.ca_file)
             self._http = httpx.AsyncClient(verify=context, timeout=15.0, trust_env=False)
             self.federation = Federation(store, self.desk, OpenId(chosen, self._http))
 
@@ -56,8 +56,10 @@ def rules_of(settings: Settings) -> signin.Rules:
     return signin.Rules(settings.gateway.patient_domain, wanted.terms, settings.gateway.quota, lifetimes)
 
 
-def code_sender(home: Path, settings: Settings) -> sender.CodeSender:
-    """What brings codes to persons.
+def code_sender(
+    home: Path, settings: Settings, *, subject: str = "Votre code / Your code", folder: str = "codes"
+) -> sender.CodeSender:
+    """What brings codes and notices to persons; ``folder`` of ``run/`` is where a demo finds them.
 
     :raises SettingsError: a file that the settings name cannot be read.
     """
@@ -65,10 +67,10 @@ def code_sender(home: Path, settings: Settings) -> sender.CodeSender:
     email: sender.CodeSender | None = None
     sms: sender.CodeSender | None = None
     if wanted.sender == "file":
-        email = sms = sender.FileSender(home / "run" / "codes")
+        email = sms = sender.FileSender(home / "run" / folder)
     elif wanted.sender == "smtp":
         host, _, port = wanted.relay.rpartition(":")
-        password = _secret(home, wanted.relay_password_file) if wanted.relay_password_file else ""
+        password = secret_of(home, wanted.relay_password_file) if wanted.relay_password_file else ""
         email = sender.SmtpSender(
             host.strip("[]"),
             int(port),
@@ -76,7 +78,8 @@ def code_sender(home: Path, settings: Settings) -> sender.CodeSender:
             tls=wanted.relay_tls,
             user=wanted.relay_user,
             password=password,
-            context=None if wanted.relay_tls == "none" else _context(home, wanted.relay_ca),
+            subject=subject,
+            context=None if wanted.relay_tls == "none" else context_of(home, wanted.relay_ca),
         )
     if wanted.sms_command:
         sms = sender.CommandSender(wanted.sms_command)
@@ -91,18 +94,20 @@ def provider(home: Path, settings: Settings) -> Provider | None:
     wanted = settings.franceconnect
     if not wanted.issuer:
         return None
-    secret = _secret(home, wanted.secret_file)
+    secret = secret_of(home, wanted.secret_file)
     return Provider(wanted.issuer, wanted.client_id, secret, wanted.redirect_uri, tuple(wanted.acr))
 
 
-def _secret(home: Path, name: str) -> str:
+def secret_of(home: Path, name: str) -> str:
+    """What a file holds that the settings name. Raises :class:`SettingsError`."""
     try:
         return (home / name).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("settings.file", f"{name} cannot be read: {type(error).__name__}") from None
 
 
-def _context(home: Path, name: str) -> ssl.SSLContext:
+def context_of(home: Path, name: str) -> ssl.SSLContext:
+    """A client's context that trusts a file of the settings, or the system. Raises :class:`SettingsError`."""
     try:
         context = ssl.create_default_context(cafile=str(home / name) if name else None)
     except (OSError, ssl.SSLError) as error:

@@ -6,7 +6,7 @@
 
 from patients.signin.accounts import Found, drop_factors, identifier_of
 from patients.signin.activation import Answer, event_of
-from patients.signin.contacts import Destination
+from patients.signin.contacts import Destination, proven_email
 from patients.signin.courier import Courier
 from patients.signin.desk import Begun, Desk, FieldFault, Rules, SignedIn
 from patients.signin.events import SignInEvent, events_of
@@ -61,6 +61,7 @@ __all__ = [
     "match",
     "passkeys_of",
     "password_fault",
+    "proven_email",
     "read_destination",
     "read_facts",
     "remove_passkey",

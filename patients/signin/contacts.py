@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -51,6 +52,17 @@ def destination_of(tx: Tx, ins: str, channel: Channel) -> Destination | None:
     """Where a person gets codes by ``channel``; part of an operation."""
     to = contacts_of(tx, [ins]).get(ins, {}).get(channel)
     return Destination(channel, to) if to else None
+
+
+def proven_email(conn: Connection, home: Path, ins: str, now: int) -> str:
+    """The e-mail address that a person showed to be his and that still is at ``now`` (ms), or ""."""
+    row = conn.execute(
+        select(contact.c.sealed, contact.c.updated_at).where(contact.c.ins == ins)
+    ).one_or_none()
+    if row is None or not still_his(conn, ins, row[1], now):
+        return ""
+    known = msgspec.json.decode(unseal(home, ins.encode(), row[0]), type=dict[str, str])
+    return known.get("email", "") if "email" in known.get("proven", "").split() else ""
 
 
 def keep_contact(tx: Tx, ins: str, known: dict[str, str], *, proven: bool = False) -> None:

@@ -7,8 +7,9 @@ import structlog
 from patients.signin.activation import Answer
 from patients.signin.desk import Begun, Desk
 from patients.signin.identities import begin_journey, match, take_journey
+from patients.signin.issuer import ProviderError
 from patients.signin.keys import new_token
-from patients.signin.openid import OpenId, ProviderError, new_journey
+from patients.signin.openid import OpenId, new_journey
 from patients.signin.throttle import network
 from store import Store
 

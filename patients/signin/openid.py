@@ -10,33 +10,17 @@ import hashlib
 import hmac
 import secrets
 import time
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from patients.signin.identities import Journey, Pivot
-from store import PasserelleError
-from store.errors import Fault
+from patients.signin.issuer import ALGORITHMS, Issuer, Metadata, ProviderError, decoded
 
-ALGORITHMS: Final = ["RS256", "ES256"]
-_LARGEST: Final = 256 * 1024
-_FRESH_S: Final = 3600.0
-#: Keys are asked for again at most so often when an unknown one signed.
-_AGAIN_S: Final = 30.0
 _SKEW_S: Final = 60
 _OLDEST_S: Final = 600
-T = TypeVar("T")
-
-
-class ProviderError(PasserelleError):
-    """The provider's answer cannot be trusted, or it gave none; the text names the check."""
-
-    fault: Fault = "peer"
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -61,13 +45,10 @@ class Vouched(msgspec.Struct, frozen=True):
     id_token: str
 
 
-class _Metadata(msgspec.Struct, frozen=True):
-    issuer: str
+class _Metadata(Metadata, frozen=True):
     authorization_endpoint: str
     token_endpoint: str
     userinfo_endpoint: str
-    jwks_uri: str
-    end_session_endpoint: str = ""
 
 
 class _Tokens(msgspec.Struct, frozen=True):
@@ -86,13 +67,11 @@ class OpenId:
 
     def __init__(self, provider: Provider, http: httpx.AsyncClient) -> None:
         self._provider = provider
-        self._http = http
-        self._metadata: tuple[float, _Metadata] | None = None
-        self._keys: tuple[float, KeySet] | None = None
+        self._issuer = Issuer(provider.issuer, http, _Metadata, ALGORITHMS)
 
     async def authorize_url(self, journey: Journey) -> str:
         """Where to send the browser. Raises :class:`ProviderError` (``signin.provider``)."""
-        endpoint = (await self._discovered()).authorization_endpoint
+        endpoint = (await self._issuer.metadata()).authorization_endpoint
         digest = hashlib.sha256(journey.verifier.encode()).digest()
         asked = {
             "response_type": "code",
@@ -115,7 +94,7 @@ class OpenId:
         """
         if not hmac.compare_digest(state.encode(), journey.state.encode()):  # RFC 6749 §10.12
             raise ProviderError("signin.state", "not the state that was sent")
-        metadata = await self._discovered()
+        metadata = await self._issuer.metadata()
         if issuer and issuer != metadata.issuer:  # RFC 9207 §2.4
             raise ProviderError("signin.state", "the answer comes from another provider")
         tokens = await self._exchange(metadata, journey, code)
@@ -129,23 +108,6 @@ class OpenId:
             raise ProviderError("signin.identity", "a trait of the pivot identity is missing") from None
         return Vouched(pivot, str(claims["sub"]), tokens.id_token)
 
-    async def _discovered(self) -> _Metadata:
-        held = self._metadata
-        if held and held[0] > time.monotonic():
-            return held[1]
-        url = self._provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        metadata = _decoded(await self._get(url), _Metadata)
-        # OpenID Connect Discovery 1.0 §4.3
-        if metadata.issuer != self._provider.issuer:
-            raise ProviderError("signin.provider", "the metadata names another issuer")
-        secure = urlsplit(self._provider.issuer).scheme
-        endpoints = [metadata.authorization_endpoint, metadata.token_endpoint]
-        for endpoint in [*endpoints, metadata.userinfo_endpoint, metadata.jwks_uri]:
-            if urlsplit(endpoint).scheme != secure:
-                raise ProviderError("signin.provider", "an endpoint is not served as the issuer is")
-        self._metadata = (time.monotonic() + _FRESH_S, metadata)
-        return metadata
-
     async def _exchange(self, metadata: _Metadata, journey: Journey, code: str) -> _Tokens:
         form = {
             "grant_type": "authorization_code",
@@ -155,13 +117,13 @@ class OpenId:
             "client_secret": self._provider.client_secret,
             "code_verifier": journey.verifier,
         }
-        tokens = _decoded(await self._ask("POST", metadata.token_endpoint, data=form), _Tokens)
+        tokens = decoded(await self._issuer.ask("POST", metadata.token_endpoint, data=form), _Tokens)
         if tokens.token_type.casefold() != "bearer":
             raise ProviderError("signin.provider", "the token is not a bearer's")
         return tokens
 
     async def _id_token(self, metadata: _Metadata, tokens: _Tokens, journey: Journey) -> dict[str, Any]:
-        token = await self._signed(metadata, tokens.id_token)
+        token = await self._issuer.signed(tokens.id_token)
         claims = token.claims
         # OpenID Connect Core 1.0 §3.1.3.7
         now = time.time()
@@ -187,13 +149,13 @@ class OpenId:
         return claims
 
     async def _userinfo(self, metadata: _Metadata, access_token: str) -> dict[str, Any]:
-        response = await self._ask(
+        response = await self._issuer.ask(
             "GET", metadata.userinfo_endpoint, headers={"Authorization": f"Bearer {access_token}"}
         )
         kind = response.headers.get("content-type", "").partition(";")[0].strip().casefold()
         if kind != "application/jwt":  # OpenID Connect Core 1.0 §5.3.2: ours must be signed
             raise ProviderError("signin.identity", "userinfo is not signed")
-        claims = (await self._signed(metadata, response.text)).claims
+        claims = (await self._issuer.signed(response.text)).claims
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
         if claims.get("iss") != metadata.issuer or self._provider.client_id not in audiences:
@@ -202,54 +164,6 @@ class OpenId:
         if not isinstance(expires, (int, float)) or time.time() >= expires + _SKEW_S:
             raise ProviderError("signin.identity", "userinfo is out of date")
         return claims
-
-    async def _signed(self, metadata: _Metadata, text: str) -> jwt.Token:
-        """A JWT whose signature is the provider's; keys are fetched again once when an unknown one signed."""
-        text = text.strip()
-        try:
-            return jwt.decode(text, await self._key_set(metadata), algorithms=ALGORITHMS)
-        except (JoseError, ValueError):
-            keys = await self._key_set(metadata, again=True)
-        try:
-            return jwt.decode(text, keys, algorithms=ALGORITHMS)
-        except (JoseError, ValueError) as error:
-            raise ProviderError(
-                "signin.token", f"not a token signed by the provider: {type(error).__name__}"
-            ) from None
-
-    async def _key_set(self, metadata: _Metadata, *, again: bool = False) -> KeySet:
-        held = self._keys
-        now = time.monotonic()
-        if held and now - held[0] < (_AGAIN_S if again else _FRESH_S):
-            return held[1]
-        response = await self._get(metadata.jwks_uri)
-        try:
-            keys = KeySet.import_key_set(response.json())
-        except (JoseError, ValueError, KeyError, TypeError):
-            raise ProviderError("signin.provider", "the provider's keys cannot be read") from None
-        self._keys = (now, keys)
-        return keys
-
-    async def _get(self, url: str) -> httpx.Response:
-        return await self._ask("GET", url)
-
-    async def _ask(self, method: str, url: str, **given: Any) -> httpx.Response:
-        try:
-            response = await self._http.request(method, url, follow_redirects=False, **given)
-        except httpx.HTTPError as error:
-            raise ProviderError(
-                "signin.provider", f"no answer from the provider: {type(error).__name__}"
-            ) from None
-        if response.status_code != 200 or len(response.content) > _LARGEST:
-            raise ProviderError("signin.provider", f"the provider answered {response.status_code}")
-        return response
-
-
-def _decoded(response: httpx.Response, of: type[T]) -> T:
-    try:
-        return msgspec.json.decode(response.content, type=of)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ProviderError("signin.provider", "the provider's answer has not its form") from None
 
 
 def _same(given: object, wanted: str) -> bool:

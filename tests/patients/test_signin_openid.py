@@ -21,7 +21,8 @@ from patients import Person, add_persons, signin
 from patients.signin.desk import SignedIn
 from patients.signin.federation import Federation
 from patients.signin.identities import Journey, bare
-from patients.signin.openid import OpenId, Provider, ProviderError, _half_hash, new_journey
+from patients.signin.issuer import ProviderError
+from patients.signin.openid import OpenId, Provider, _half_hash, new_journey
 from store import Store
 from tests.patients.signin_kit import ANNE, HERE, MARIE, World
 
