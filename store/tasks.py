@@ -20,7 +20,10 @@ from store.schema import task
 
 RELAY: Final = "relay"
 FILING: Final = "filing"
-QUEUES: Final = {RELAY: 1, FILING: 2}  # a queue's number in notices (box_id 0)
+INVITATIONS: Final = "invitations"
+REMINDERS: Final = "reminders"
+# a queue's number in notices (box_id 0)
+QUEUES: Final = {RELAY: 1, FILING: 2, INVITATIONS: 3, REMINDERS: 4}
 STATES: Final = ("due", "leased", "held", "done", "failed", "dropped")
 
 

@@ -20,6 +20,7 @@ from gateway.message.types import (
     Part,
     Signature,
     attachments,
+    calendars,
     walk,
 )
 from gateway.message.words import decode_words
@@ -35,6 +36,7 @@ __all__ = [
     "Signature",
     "SignedParts",
     "attachments",
+    "calendars",
     "canonical",
     "decode_meta",
     "decode_stream",

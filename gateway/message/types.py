@@ -179,6 +179,13 @@ def walk(root: Part, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ..
         yield from walk(child, (*path, place))
 
 
+def calendars(root: Part) -> list[Part]:
+    """The parts of type text/calendar in order, shown or attached; of an attached message none."""
+    if root.media.startswith("multipart/"):
+        return [found for child in root.children for found in calendars(child)]
+    return [root] if root.media == "text/calendar" else []
+
+
 def attachments(root: Part) -> list[Part]:
     """The files of a message in order. An attached message is one file: what it holds is not looked at. What
     signs another part (RFC 1847 §2.1) is no file."""

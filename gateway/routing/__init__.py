@@ -3,7 +3,16 @@
 from gateway.routing.commit import forget_deliveries, queue_relay
 from gateway.routing.correspondence import Contact, contact, contacts
 from gateway.routing.explain import Explanation, as_data, explain, explain_all
-from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
+from gateway.routing.model import (
+    Envelope,
+    FilingJob,
+    InvitationJob,
+    Origin,
+    Recipient,
+    RelayJob,
+    Verdict,
+    decode_invitation,
+)
 from gateway.routing.pipeline import DeliveryReport, Router
 from gateway.routing.policy import Policy, domain_of
 from gateway.routing.rules import Check
@@ -16,6 +25,7 @@ __all__ = [
     "Envelope",
     "Explanation",
     "FilingJob",
+    "InvitationJob",
     "Origin",
     "Policy",
     "Recipient",
@@ -25,6 +35,7 @@ __all__ = [
     "as_data",
     "contact",
     "contacts",
+    "decode_invitation",
     "domain_of",
     "explain",
     "explain_all",

@@ -7,7 +7,7 @@ from sqlalchemy import delete
 
 import evidence
 from gateway.routing import correspondence
-from gateway.routing.model import FilingJob, RelayJob
+from gateway.routing.model import FilingJob, InvitationJob, RelayJob
 from gateway.routing.tables import delivery
 from store import Prepared, Tx, mail, operation, tasks, upsert
 
@@ -31,6 +31,7 @@ class Delivery(msgspec.Struct, kw_only=True):
     contacts: tuple[str, ...] = ()
     author: str = ""
     filing: FilingJob | None = None
+    invitation: InvitationJob | None = None
 
 
 class Relay(msgspec.Struct, kw_only=True):
@@ -131,6 +132,16 @@ def _deliver(tx: Tx, copy: Delivery, trace_id: str) -> None:
             queue=tasks.FILING,
             box_id=copy.box_id,
             payload=msgspec.msgpack.encode(copy.filing),
+            due_at=tx.now,
+            subject_key=copy.recipient,
+            trace_id=trace_id,
+        )
+    if copy.invitation is not None:
+        tasks.add_task(
+            tx,
+            queue=tasks.INVITATIONS,
+            box_id=copy.box_id,
+            payload=msgspec.msgpack.encode(copy.invitation),
             due_at=tx.now,
             subject_key=copy.recipient,
             trace_id=trace_id,

@@ -104,6 +104,24 @@ class RelayJob(msgspec.Struct, kw_only=True):
     delay_told: bool = False
 
 
+class InvitationJob(msgspec.Struct, kw_only=True):
+    """Payload of a task in the queue ``invitations``: a message with text/calendar in a patient's box."""
+
+    ins: str
+    message_id: int  # of the stored message in the patient's box (task.box_id)
+    sender: str  # the address that was proven
+    trace_id: str
+    received_at: int
+
+
+_invitation = msgspec.msgpack.Decoder(InvitationJob)
+
+
+def decode_invitation(payload: bytes) -> InvitationJob:
+    """The payload of a task in the queue ``invitations``. Raises :class:`msgspec.DecodeError`."""
+    return _invitation.decode(payload)
+
+
 class FilingJob(msgspec.Struct, kw_only=True):
     """Payload of a task in the queue ``filing``: one message delivered to one patient's box."""
 

@@ -23,10 +23,10 @@ from sqlalchemy import Connection
 import annuaire
 import patients
 from certs import NOT_SIGNED, CertVerdict, SignatureVerdict, TrustStore
-from gateway.message import MessageIndex, MessageMeta, Signature, attachments, encode_meta
+from gateway.message import MessageIndex, MessageMeta, Signature, attachments, calendars, encode_meta
 from gateway.routing import commit, facts, prefix, rules, signature, system
 from gateway.routing.explain import sender_checks
-from gateway.routing.model import Envelope, FilingJob, Origin, Recipient, RelayJob, Verdict
+from gateway.routing.model import Envelope, FilingJob, InvitationJob, Origin, Recipient, RelayJob, Verdict
 from gateway.routing.policy import Policy, domain_of
 from store import PasserelleError, Spool, Store, faults, mail, new_id
 
@@ -363,6 +363,9 @@ class Router:
                     filing=self._filing(target, origin, envelope, index, copy.message_id)
                     if from_professional
                     else None,
+                    invitation=_invitation(target, envelope, index, copy.message_id)
+                    if from_professional
+                    else None,
                 )
             )
         relay = sent = None
@@ -459,6 +462,21 @@ class Router:
             received_at=envelope.received_at,
             report_to=report,
         )
+
+
+def _invitation(
+    target: facts.Target, envelope: Envelope, index: MessageIndex, message_id: int
+) -> InvitationJob | None:
+    """RFC 6047 §2.4: a part of type text/calendar is looked at once the message is accepted."""
+    if not envelope.mail_from or not calendars(index.root):
+        return None
+    return InvitationJob(
+        ins=target.ins,
+        message_id=message_id,
+        sender=envelope.mail_from.casefold(),
+        trace_id=envelope.trace_id,
+        received_at=envelope.received_at,
+    )
 
 
 def _wants_report(recipient: Recipient) -> bool:
