@@ -40,6 +40,7 @@ from annuaire.lookup import (
 )
 from annuaire.lookup import mailbox_of as mailbox
 from annuaire.names import fold, fold_address, fold_domain, structure_id, words
+from annuaire.professions import PROFESSIONS, profession_label
 from annuaire.refresh import RefreshState, refresh_state
 from annuaire.search import search
 from annuaire.sectors import sectors
@@ -71,6 +72,7 @@ from annuaire.worker import import_extraction
 
 __all__ = [
     "OFFICINE_SECTORS",
+    "PROFESSIONS",
     "Activity",
     "BadRow",
     "Change",
@@ -128,6 +130,7 @@ __all__ = [
     "mailbox",
     "owns",
     "person_known",
+    "profession_label",
     "professional",
     "read_key",
     "read_signed_list",

@@ -12,7 +12,6 @@ from typing import Final
 import annuaire
 from annuaire import Mailbox
 from gateway.ldap.names import escape, parse_dn
-from gateway.ldap.professions import LABELS
 from gateway.ldap.schema import ATTRIBUTES, OBJECT_CLASSES, PERSON, STRUCTURE, Entry
 
 SUBSCHEMA: Final = "cn=subschema"
@@ -58,7 +57,7 @@ def mailbox_entry(rows: Sequence[Mailbox], base: str) -> Entry:
             _add(gathered, "ou", row.service or row.name)
         _add(gathered, "displayName", row.name)
         _add(gathered, "mail", row.address)
-        _add(gathered, "title", LABELS.get(row.profession, ""))
+        _add(gathered, "title", annuaire.profession_label(row.profession)[0])
         _add(gathered, "employeeNumber", row.id_nat)
         _add(gathered, "mssStructure", row.struct_id)
         _add(gathered, "l", row.town)
