@@ -18,7 +18,7 @@ lint: setup
 
 test: lint
 	@{ scripts/debian-packages swaks libnet-ssleay-perl isync dovecot-imapd openssl curl postgresql-15 libxml2-utils \
-	  ldap-utils softhsm2 && { command -v npm >/dev/null || scripts/debian-packages nodejs npm; }; } \
+	  ldap-utils softhsm2 poppler-utils qpdf procmail unzip && { command -v npm >/dev/null || scripts/debian-packages nodejs npm; }; } \
 	  || if [ "$${CI:-}" = true ] && [ "$$(id -u)" = 0 ]; then exit 1; else echo "test: tests that need them are skipped"; fi
 	$(PYTHON_BIN)/pytest
 

@@ -7,7 +7,9 @@ import sys
 import typer
 
 from commands import (
+    agenda,
     annuaire,
+    catalogue,
     certs,
     dispensation,
     dmp,
@@ -19,6 +21,7 @@ from commands import (
     patient,
     patient_guardian,
     patient_signin,
+    portability,
     queue,
     stats,
 )
@@ -51,6 +54,9 @@ app.add_typer(mailbox.app, name="mailbox", help="Mailboxes served here, and thei
 app.add_typer(queue.app, name="queue", help="Mail that leaves for other operators.")
 app.add_typer(dmp.app, name="dmp", help="Filing of attachments into the record.")
 app.add_typer(dossier.app, name="dossier", help="Documents of the record.")
+app.add_typer(agenda.app, name="agenda", help="Appointments, subscriptions, preventive care.")
+app.add_typer(catalogue.app, name="catalogue", help="Services referenced by the State; consents.")
+app.add_typer(portability.app, name="portability", help="One person's archive: export, import.")
 app.add_typer(evidence.app, name="evidence", help="Signed evidence of how each message ended.")
 
 

@@ -43,6 +43,7 @@ _NEXT = {
     "annuaire.superseded": "Wait until the other import has ended, then run this one again.",
     "annuaire.history": "`passerelle annuaire generations` lists the imports that can still be asked.",
     "annuaire.truncated": "Fetch the file again; what was loaded before is still in use.",
+    "catalogue.shrunk": "Look with --dry-run at what would go; --accept-shrink takes the list all the same.",
     "queue.task": "`passerelle queue list` shows the tasks and their numbers.",
     "patient.clock": "Look at the machine's clock. If it is right, give --force.",
     "patient.unknown": "Import the person first: `passerelle patient import FILE`.",

@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+import activity
 import annuaire
 import evidence
 from certs import Keystore, TrustStore, standings
@@ -112,6 +113,12 @@ def _queue_tasks(sources: Sources) -> Values:
     for queue in tasks.QUEUES:  # zeros too: an alarm needs a value to compare
         for state in ("due", "leased", "held", "failed"):
             yield (queue, state), counted.get((queue, state), 0)
+
+
+@_figure("notices", "E-mail notices to patients: how many ended how, since ever, and wait now", "state")
+def _notices(sources: Sources) -> Values:
+    for state, count in sources.store.read(activity.notice_counts).items():
+        yield (state,), count
 
 
 @_figure("indicator", "Enrolment and use until now, counted each hour; below ten: absent", "figure")

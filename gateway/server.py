@@ -19,15 +19,22 @@ import structlog
 import evidence
 import patients
 from certs import LiveTls, OnlineTrust, ending, operators_context, server_context
-from gateway.dmp_bridge import FilingWorker, LocalDossier
+from gateway.dmp_bridge import FilingWorker, LocalDossier, read_deposited_cda
 from gateway.dmp_bridge import Policy as FilingPolicy
+from gateway.feeds import Feeds
 from gateway.freshness import Refresher, authorised
+from gateway.http import HttpServer
 from gateway.imap import ImapServer
+from gateway.invitations import Invitations
 from gateway.keyring import LiveSigner, keystore
 from gateway.ldap import LdapServer
 from gateway.ldap import Limits as LdapLimits
 from gateway.metrics import MetricsServer, Sources
 from gateway.night import NIGHT_LOOK_S, Night
+from gateway.notices import Notices
+from gateway.professionals import ProfessionalsDoor
+from gateway.reminding import LOOK_S as REMIND_S
+from gateway.reminding import Reminding
 from gateway.reporter import Reporter, delivery_report
 from gateway.routing import Router, forget_deliveries
 from gateway.settings import Settings
@@ -137,6 +144,8 @@ class Front(_Part):
             size_limit=settings.gateway.message_size,
         )
         self.ldap, self.ldap_starttls = self._ldap(implicit_tls=True), self._ldap(implicit_tls=False)
+        self.fhir = ProfessionalsDoor(home, settings, store, self.trust, asking, read_deposited_cda)
+        self.web = HttpServer(Feeds(store).app(), self._door(), name="web")
 
     def _door(self) -> ssl.SSLContext:
         """Of a port where no client certificate is wanted."""
@@ -169,6 +178,8 @@ class Front(_Part):
             (self.imap, ports.imap),
             (self.ldap, ports.ldap),
             (self.ldap_starttls, ports.ldap_starttls),
+            (self.fhir, ports.fhir),
+            (self.web, ports.web),
         ):
             if where:
                 host, port = split_port(where)
@@ -181,7 +192,8 @@ class Front(_Part):
     async def close(self) -> None:
         """Stop listening, let sessions end their command, then return."""
         await self._stop_tasks()
-        servers = (self.operators, self.submission, self.imap, self.ldap, self.ldap_starttls)
+        mail = (self.operators, self.submission, self.imap)
+        servers = (*mail, self.ldap, self.ldap_starttls, self.fhir, self.web)
         await asyncio.gather(*(server.close() for server in servers))
 
 
@@ -218,9 +230,13 @@ class Back(_Part):
         )
         self.refresher = Refresher(home, settings, store, self.trust)
         self.night = Night(settings, store)
+        self.notices = Notices(home, settings, store, self.owner)
+        self.reminding = Reminding(store, settings)
+        self.chores = (Invitations(store).worker(self.owner), self.reminding.worker(self.owner))
         self.metrics = MetricsServer(Sources(store, self.trust, self.tls.store))
         self._stop = asyncio.Event()
         self._filing: asyncio.Task[None] | None = None
+        self._working: list[asyncio.Task[None]] = []
 
     async def _allowed(self, domain: str, subject_dn: str) -> bool:
         return await self.store.aread(authorised, self.settings, domain, subject_dn)
@@ -231,6 +247,7 @@ class Back(_Part):
         log.info("queues", taken_back=count)
         self.relay.start()
         self._filing = asyncio.create_task(self.filing.run(self._stop))
+        self._working = [asyncio.create_task(chore.run(self._stop)) for chore in self.chores]
         if self.settings.ports.metrics:
             await self.metrics.start(*split_port(self.settings.ports.metrics))
         await self._warn_of_ends()
@@ -242,6 +259,10 @@ class Back(_Part):
         self._keep(60.0, self._report_silence)
         self._keep(3600.0, self._forget)
         self._keep(NIGHT_LOOK_S, self.night.look, at_once=True)
+        if self.reminding.enabled:
+            self._keep(REMIND_S, self.reminding.look, at_once=True)
+        if self.notices.enabled:
+            self._keep(self.settings.notices.look_seconds, self.notices.look, at_once=True)
         self._keep(60.0, self.refresher.whitelist)
         self._keep(60.0, self.refresher.fhir)
         self._keep(3600.0, self.refresher.watch)
@@ -276,6 +297,7 @@ class Back(_Part):
         """Take nothing more; what is under way ends, or its lease runs out."""
         self.refresher.close()
         self.night.close()
+        self.notices.close()
         self._stop.set()
         await self._stop_tasks()
         await self.metrics.close()
@@ -283,3 +305,4 @@ class Back(_Part):
         if self._filing is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._filing
+        await asyncio.gather(*self._working, return_exceptions=True)

@@ -94,7 +94,9 @@ class PortsSection(_Section):
     imap: HostPort = Field("127.0.0.1:9930", description="IMAP: implicit TLS")
     ldap: HostPort = Field("", description="LDAP view of the directory: implicit TLS (ldaps)")
     ldap_starttls: HostPort = Field("", description="the same for clients that begin with StartTLS")
+    web: HostPort = Field("", description="patients' pages, so far the private calendar feed: HTTPS")
     metrics: HostPort = Field("", description="figures for Prometheus: plain HTTP, for a loopback address")
+    fhir: HostPort = Field("", description="the professionals' door: FHIR over HTTPS (docs/fhir.md)")
 
 
 class TlsSection(_Section):
@@ -214,6 +216,19 @@ class SigninSection(_Section):
     )
 
 
+class NoticesSection(_Section):
+    """E-mails that tell a patient, without any content, that there is something new; see docs/activity.md.
+
+    They go the way that codes go: the sender of `[signin]`.
+    """
+
+    enabled: bool = Field(True, description="whether they are sent, where `signin.sender` is given")
+    quiet_minutes: int = Field(10, ge=0, le=1440, description="from the first news to the notice")
+    hours_between: int = Field(4, ge=0, le=168, description="least time between two notices to one person")
+    hour: int = Field(8, ge=0, le=23, description="of daily and weekly notices, in Paris")
+    look_seconds: int = Field(30, ge=1, le=3600, description="how often the gateway looks for news")
+
+
 class FranceconnectSection(_Section):
     """Sign-in by FranceConnect, or any OpenID provider that gives the same identity."""
 
@@ -225,6 +240,37 @@ class FranceconnectSection(_Section):
         ["eidas1", "eidas2", "eidas3"], min_length=1, description="levels of identification accepted"
     )
     ca_file: str = Field("", description="PEM of who may vouch for its server; empty: the system's roots")
+
+
+class ProsanteSection(_Section):
+    """Pro Santé Connect: whose access tokens open the professionals' door besides certificates."""
+
+    issuer: Url = Field("", description="the provider, as its tokens name it; empty: certificates only")
+    audiences: list[str] = Field([], description="names of ours that `aud` of a token may hold")
+    clients: list[str] = Field([], description="software (`azp`) whose tokens are taken without our audience")
+    acr: list[str] = Field(
+        ["eidas1", "eidas2", "eidas3"], description="levels of identification accepted; empty: any"
+    )
+    bound: bool = Field(False, description="only tokens bound to the client's certificate (RFC 8705)")
+    client_id: str = Field("", description="who we are when we ask about opaque tokens (RFC 7662)")
+    secret_file: str = Field("", description="file that holds our secret for that, alone")
+    ca_file: str = Field("", description="PEM of who may vouch for its server; empty: the system's roots")
+
+
+class FhirDoorSection(_Section):
+    """The professionals' door (port `fhir`)."""
+
+    base: Url = Field("", description="its URL as clients know it, with /fhir; empty: as they ask for it")
+    regulation: list[str] = Field(
+        [], description="Struct_IdNat of the SAMU structures whose physicians may regulate"
+    )
+    unlisted: Literal["accept", "refuse"] = Field(
+        "refuse", description="professionals without an activity in a loaded annuaire"
+    )
+    document_size: int = Field(
+        20 * 1024 * 1024, ge=65536, le=256 * 1024**2, description="octets of a document that is published"
+    )
+    page: int = Field(100, ge=1, le=1000, description="results of one page, at most")
 
 
 class RunSection(_Section):
@@ -255,7 +301,10 @@ class Settings(_Section):
     ldap: LdapSection = LdapSection()
     patients: PatientsSection = PatientsSection()
     signin: SigninSection = SigninSection()
+    notices: NoticesSection = NoticesSection()
     franceconnect: FranceconnectSection = FranceconnectSection()
+    prosante: ProsanteSection = ProsanteSection()
+    fhir_door: FhirDoorSection = FhirDoorSection()
     run: RunSection = RunSection()
 
     @model_validator(mode="after")
@@ -294,6 +343,11 @@ class Settings(_Section):
             raise ValueError("signin: relay_user and relay_password_file go together")
         if provider.issuer and not (provider.client_id and provider.secret_file and provider.redirect_uri):
             raise ValueError("franceconnect: issuer needs client_id, secret_file and redirect_uri")
+        tokens = self.prosante
+        if tokens.issuer and not (tokens.audiences or tokens.clients):
+            raise ValueError("prosante: issuer needs audiences or clients, else any software's token would do")
+        if bool(tokens.client_id) != bool(tokens.secret_file):
+            raise ValueError("prosante: client_id and secret_file go together")
 
     def policy(self) -> Policy:
         """The part that routing asks for."""

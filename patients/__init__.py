@@ -102,6 +102,7 @@ from patients.life import (
 from patients.opening import OpeningReport, count_due, open_due
 from patients.persons import BadPerson, Person, PersonsReport, add_persons, import_persons
 from patients.profiles import Profile, count_by_state, profile, profile_by_address, profile_by_box
+from patients.rows import rows_below
 from patients.secrecy import (
     ItemKind,
     Reader,
@@ -223,6 +224,7 @@ __all__ = [
     "residences",
     "resume",
     "revoke_app_password",
+    "rows_below",
     "run_campaign",
     "secrets_of",
     "sender",

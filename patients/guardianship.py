@@ -19,7 +19,7 @@ Viewer = Literal["self", "representative", "stranger"]
 
 #: Nobody has more legal representatives than two parents.
 MOST_REPRESENTATIVES: Final = 2
-#: Confidentiality codes of a document (`gateway/dmp_bridge/data/codes.tsv`) that speak of the patient's side.
+#: Confidentiality codes of a document (`dossier/data/codes.tsv`) that speak of the patient's side.
 KEPT_FROM_PATIENT: Final = "INVISIBLE_PATIENT"
 KEPT_FROM_REPRESENTATIVES: Final = "INVISIBLE_REPRESENTANTS_LEGAUX"
 

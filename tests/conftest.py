@@ -19,6 +19,10 @@ PACKAGES = {
     "postgres": "postgresql-15",
     "softhsm2-util": "softhsm2",
     "xmllint": "libxml2-utils",
+    "pdftotext": "poppler-utils",
+    "qpdf": "qpdf",
+    "formail": "procmail",
+    "unzip": "unzip",
 }
 _ELSEWHERE = ["/usr/sbin", "/usr/lib/postgresql/15/bin"]
 

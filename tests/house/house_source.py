@@ -9,7 +9,20 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PRODUCT = ("annuaire", "certs", "commands", "dossier", "evidence", "gateway", "patients", "store", "cli.py")
+PRODUCT = (
+    "activity",
+    "agenda",
+    "annuaire",
+    "catalogue",
+    "certs",
+    "commands",
+    "dossier",
+    "evidence",
+    "gateway",
+    "patients",
+    "store",
+    "cli.py",
+)
 _NOT_OURS = {".git", ".venv", "build", "dist", "artefacts", "demo-home", ".demo", "__pycache__"}
 
 
