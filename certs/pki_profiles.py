@@ -95,6 +95,7 @@ DEMO_SERVERS: Final = (
 )
 DEMO_PERSONS: Final = (
     Person(name="doctor", id_nat="899900000101", sn="EXEMPLE", gn="Camille", speciality="SM54"),
+    Person(name="colleague", id_nat="899900000127", sn="COLLEGUE", gn="Jean", speciality="SM54"),
     Person(
         name="pharmacist",
         id_nat="899900000119",

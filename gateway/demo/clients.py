@@ -1,4 +1,4 @@
-"""The mail clients of the demonstration: aiosmtplib to send, aioimaplib to read. None is ours."""
+"""The clients of the demonstration: aiosmtplib to send, aioimaplib to read, httpx for HTTPS. None is ours."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Refused(Exception):  # noqa: N818  # an answer of the server, not a failur
     """The server's refusal: its reply line."""
 
 
-def _trusting(scene: Scene, certificate: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+def trusting(scene: Scene, certificate: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+    """A client's context: the demonstration's authorities, and its certificate and key if any."""
     context = ssl.create_default_context()
     for path in sorted((scene.root / "pki" / "trust").glob("*/*.pem")):
         if path.parent.name != "crls":
@@ -55,7 +56,7 @@ async def submit(
     host, port = scene.port(party, "submission")
     pair = scene.pki.paths(certificate) if certificate else None
     client = aiosmtplib.SMTP(
-        hostname=host, port=port, use_tls=True, tls_context=_trusting(scene, pair), timeout=PATIENCE_S
+        hostname=host, port=port, use_tls=True, tls_context=trusting(scene, pair), timeout=PATIENCE_S
     )
     async with client:
         if certificate:
@@ -75,7 +76,7 @@ async def bring(scene: Scene, certificate: str, letter: Letter) -> str:
         hostname=host,
         port=port,
         start_tls=True,
-        tls_context=_trusting(scene, scene.pki.paths(certificate)),
+        tls_context=trusting(scene, scene.pki.paths(certificate)),
         timeout=PATIENCE_S,
     )
     async with client:
@@ -141,7 +142,7 @@ async def mailbox(scene: Scene, party: Party, address: str) -> AsyncIterator[Mai
     if aioimaplib is None:
         raise StoreError("demo.extra", "aioimaplib is missing: pip install passerelle[demo]", fault="config")
     host, port = scene.port(party, "imap")
-    imap = aioimaplib.IMAP4_SSL(host=host, port=port, timeout=PATIENCE_S, ssl_context=_trusting(scene))
+    imap = aioimaplib.IMAP4_SSL(host=host, port=port, timeout=PATIENCE_S, ssl_context=trusting(scene))
     await imap.wait_hello_from_server()
     answer = await imap.login(address, scene.passwords[address])
     if answer.result != "OK":

@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import activity
 import dossier
 import evidence
 from gateway import logs
 from gateway.demo import cast, clients, letters, scene
 from gateway.demo.cast import ALICE, BASILE, CLEMENCE, COLLEAGUE, DOCTOR, PHARMACY
 from gateway.demo.clients import Refused, mailbox, rule_of, same_bytes
+from gateway.demo.companions import Companions
 from gateway.demo.letters import Letter
 from gateway.demo.scene import Scene
 from gateway.demo.stage import on_stage
@@ -84,6 +86,7 @@ class Mission:
             ("Refused: Alice writes after the doctor's [FIN]", self.ended),
             ("Refused: a patient who opposed; the doctor gets « Message non distribué »", self.opposed),
             ("Another patient's CDA: delivered, not filed, the doctor is told 904", self.other_patient),
+            *Companions(self.play, self.ours).acts(),
             ("The trace of the first message, end by end", self.trace),
             ("The evidence of both gateways holds", self.evidence),
         ]
@@ -118,7 +121,8 @@ class Mission:
 
     async def documents(self) -> list[dossier.Document]:
         box = await self.ours.aread(scene.box_by_address, ALICE.address)
-        return await self.ours.aread(dossier.documents, self.ours, box.box_id)
+        alice = await self.ours.aread(activity.person, box.box_id, ALICE.ins)
+        return await self.ours.aread(dossier.documents_for, self.ours, box.box_id, alice)
 
     async def filings_left(self) -> int:
         return len(await self.ours.aread(scene.filings_left))

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +63,7 @@ class Scene(msgspec.Struct, kw_only=True):
         return DemoPki.open(self.root / "pki")
 
     def port(
-        self, party: Party, service: Literal["operators", "submission", "imap", "metrics"]
+        self, party: Party, service: Literal["operators", "submission", "imap", "metrics", "fhir", "web"]
     ) -> tuple[str, int]:
         host, _, port = str(getattr(self.settings(party).ports, service)).rpartition(":")
         return host, int(port)
@@ -79,6 +79,9 @@ class Scene(msgspec.Struct, kw_only=True):
             if ports.ldap:
                 lines[f"{title}: directory"] = f"ldaps://{ports.ldap}, StartTLS on {ports.ldap_starttls}"
                 lines["base of the directory"] = self.settings(party).ldap_base  # type: ignore[arg-type]  # as above
+            if ports.fhir:
+                lines["professionals' door"] = f"https://{ports.fhir}/fhir (their certificates)"
+                lines["private calendar feeds"] = f"https://{ports.web}/agenda/…"
         lines |= {f"sign-in {address}": password for address, password in self.passwords.items()}
         lines["certificate of the doctor"] = str(self.pki.paths("doctor")[0])
         lines["authorities to trust"] = str(self.root / "pki" / "trust" / "roots")
@@ -93,6 +96,8 @@ class _Ports:
     metrics: int
     ldap: int = 0  # only where professionals sign in
     ldap_starttls: int = 0
+    fhir: int = 0  # only where patients' records are
+    web: int = 0
 
     def section(self) -> dict[str, object]:
         return {name: f"127.0.0.1:{port}" for name, port in asdict(self).items() if port}
@@ -113,7 +118,7 @@ def prepare_demo(folder: Path, *, fixed_ports: bool = False) -> Scene:
     """Make the demonstration in ``folder``, or find it there; see :class:`Scene`.
 
     :param fixed_ports: 2525, 4650, 9930, 9464 and one more each for the hospital, with its directory on
-        6360 and 3890; else free ones.
+        6360 and 3890; 8440 for FHIR, 8441 for patients' pages; else free ones.
     :raises StoreError: ``folder`` holds something else.
     """
     ready = folder / _READY
@@ -128,9 +133,10 @@ def prepare_demo(folder: Path, *, fixed_ports: bool = False) -> Scene:
         persons=DEMO_PERSONS,
         organisations=DEMO_ORGANISATIONS,
     )
-    fixed = [2525, 4650, 9930, 9464, 2526, 4651, 9931, 9465, 6360, 3890]
+    fixed = [2525, 4650, 9930, 9464, 8440, 8441, 2526, 4651, 9931, 9465, 6360, 3890]
     numbers = fixed if fixed_ports else _free_ports(len(fixed))
-    ours, theirs = _Ports(*numbers[:4]), _Ports(*numbers[4:])
+    ours, theirs = _Ports(*numbers[:4]), _Ports(*numbers[6:])
+    ours = replace(ours, fhir=numbers[4], web=numbers[5])
     whitelist = _whitelist(folder, pki)
     extractions = _extractions(folder)
     to_hospital = f"127.0.0.1:{theirs.operators}"

@@ -240,11 +240,14 @@ def test_patients_and_their_records(played: Played) -> None:
     assert states == {ALICE.ins: "activated", BASILE.ins: "opposed", CLEMENCE.ins: "notified"}
     history = passerelle("patient", "show", ALICE.ins, "--history", "--json", home=played.ours).json()
     assert [event["event"] for event in history][-2:] == ["notify", "activate"]
-    documents = passerelle("dossier", "list", ALICE.ins, "--json", home=played.ours).json()
+    why = ("--reason", "a test")
+    documents = passerelle("dossier", "list", ALICE.ins, *why, "--json", home=played.ours).json()
     assert sorted(row["title"] for row in documents) == ["Compte rendu de consultation", "conseils"]
-    shown = passerelle("dossier", "show", str(documents[0]["number"]), "--json", home=played.ours).json()
+    number = str(documents[0]["number"])
+    shown = passerelle("dossier", "show", number, *why, "--json", home=played.ours).json()
     assert shown["sent by"] == DOCTOR.address
-    assert passerelle("dossier", "list", CLEMENCE.ins, home=played.ours).out == "no document\n"
+    refused = passerelle("dossier", "list", CLEMENCE.ins, *why, home=played.ours)
+    assert "[dossier.closed]" in refused.err  # no record yet
 
 
 def test_directory_and_certificates(played: Played) -> None:
@@ -293,7 +296,7 @@ def test_explain_says_what_the_wire_said(played: Played) -> None:
         (["mailbox", "app-password", "add", "nobody@x.test"], "[mailbox.unknown]"),
         (["patient", "show", "123"], "[patient.unknown]"),
         (["patient", "oppose", ALICE.ins], "[patient.transition]"),
-        (["dossier", "list", "123"], "[patient.unknown]"),
+        (["dossier", "list", "123", "--reason", "x"], "[patient.unknown]"),
         (["queue", "show", "7"], "[queue.task]"),
         (["dmp", "retry", "7"], "[queue.task]"),
         (["evidence", "receipt", "999999"], "[evidence.record]"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+import activity
 import evidence
 import patients
 from certs import DemoPki, TrustStore
@@ -107,6 +108,13 @@ def _notify(watched: Watched) -> None:
         patients.notify(watched.store, ins, actor="test")
 
 
+def _tell(watched: Watched) -> None:
+    mark = watched.store.write(activity.begin_notices)
+    news = [activity.News(box_id=1, ins="188057500100012", seq=mark + 1, at=now_ms())]
+    cadence = activity.Cadence()
+    assert watched.store.write(activity.take_news, after=mark, upto=mark + 1, news=news, cadence=cadence)
+
+
 def _wait(watched: Watched) -> None:
     """Ages grow by themselves."""
 
@@ -120,6 +128,7 @@ MOVERS: dict[str, tuple[Callable[[Watched], None], str]] = {
     "whitelist_age_seconds": (_wait, "whitelist_age_seconds"),
     "annuaire_age_seconds": (_wait, 'annuaire_age_seconds{source="mailboxes"}'),
     "queue_tasks": (_queue, 'queue_tasks{queue="relay",state="due"}'),
+    "notices": (_tell, 'notices{state="wait"}'),
     "indicator": (_notify, 'indicator{figure="notified"}'),
     "evidence_records": (_queue, 'evidence_records_total{event="refused",rule="sender.tls"}'),
 }
