@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from bench import accept, annuaire, certs, commit, figures, imap, population, smtp_front, system
+from bench import accept, annuaire, certs, commit, dossier, figures, imap, population, smtp_front, system
 
 
 def main() -> None:
@@ -43,6 +43,8 @@ def main() -> None:
         print(f"\nA population of {20_000 // share}\n")
         (folder / "population").mkdir()
         print(figures.table(population.run(folder / "population", 20_000 // share)))
+        print(f"\nA record of {1000 // share} documents\n")
+        print(figures.table(dossier.measure(folder / "record", 1000 // share, 10 // share)))
         print("\nThe SMTP front by itself (accepts at once, commits nothing)\n")
         print(figures.table([smtp_front.measure(mix, n // share, fresh=fresh) for mix, n, fresh in _FRONT]))
         print("\nFrom accepted to readable over IMAP\n")

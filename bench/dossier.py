@@ -150,6 +150,7 @@ def _timed(times: int, work: Callable[[], object]) -> float:
 
 def measure(folder: Path, documents: int, years: int) -> list[dict[str, object]]:
     """Fill a record and ask; rows of (what, ms, times the plain table)."""
+    folder.mkdir(exist_ok=True)
     with Store.open(folder / "home") as store:
         box_id = _person(store)
         began = time.perf_counter()
