@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 import activity
 import annuaire
@@ -28,13 +24,13 @@ from gateway.fhir import Door, FhirDoor, Gatekeeper, ProSante, Tokens
 from gateway.http import HttpServer, Limits
 from patients import Person, Profile
 from store import Store
+from tests.oidc.provider import SECRET
 
 DOMAIN = "patient.exemple.fr"
 DOCTOR, COLLEAGUE, GONE, PHARMACIST, SAMU = (f"8999000{number:05}" for number in range(201, 206))
 HOSPITAL, CLINIC, SAMU_SITE = "1690000007", "1690000015", "1750000019"
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 TEXT = b"Compte rendu de consultation : tout va bien.\r\n"
-SECRET = "un secret de quarante lettres pour le test"
 AUDIENCE = "https://passerelle.example/fhir"
 
 
@@ -237,45 +233,6 @@ def publication(number: int = 1, *, person: Person = MARIE, by: str = DOCTOR, **
         ],
     }
     return resource | changes
-
-
-@contextmanager
-def provider(repository: Path, modules: Path, services: dict[str, Any], alg: str = "RS256") -> Iterator[str]:
-    """npm's oidc-provider, whose clients ``services`` get tokens with these claims; gives its issuer."""
-    said = {
-        "secret": SECRET,
-        "redirect": "https://mon.example/retour",
-        "accounts": {},
-        "acr": "eidas1",
-        "alg": alg,
-        "services": services,
-    }
-    process = subprocess.Popen(
-        ["node", repository / "tests" / "oidc" / "provider.mjs", modules, json.dumps(said)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    with process:
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.stdin.close()
-
-
-def node_modules(repository: Path) -> Path:
-    """The provider's packages, installed by the project's script; skipped aloud where there is no npm."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is missing (Debian packages nodejs and npm)")
-    run = subprocess.run(
-        [repository / "scripts" / "node-tools"], capture_output=True, text=True, check=False, timeout=300
-    )
-    if run.returncode:
-        pytest.skip(f"oidc-provider could not be installed: {run.stderr.strip()[-200:]}")
-    return repository / run.stdout.strip()
 
 
 async def token(issuer: str, client: str, *, resource: str = AUDIENCE, certificate: bytes = b"") -> str:

@@ -24,15 +24,13 @@ from tests.fhir.fhir_kit import (
     DOCTOR,
     GONE,
     LISTED,
-    SECRET,
     World,
     activities,
-    node_modules,
     open_world,
-    provider,
     publication,
     token,
 )
+from tests.oidc.provider import SECRET, node_modules, running
 
 pytestmark = pytest.mark.package("curl")
 
@@ -67,7 +65,7 @@ SERVICES = {
 
 @pytest.fixture(scope="module")
 def issuer(repository: Path) -> Iterator[str]:
-    with provider(repository, node_modules(repository), SERVICES) as url:
+    with running(repository, node_modules(repository), services=SERVICES, alg="RS256") as url:
         yield url
 
 

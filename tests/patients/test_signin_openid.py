@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,10 +20,9 @@ from patients.signin.identities import Journey, bare
 from patients.signin.issuer import ProviderError
 from patients.signin.openid import OpenId, Provider, _half_hash, new_journey
 from store import Store
+from tests.oidc.provider import REDIRECT, SECRET, node_modules, running
 from tests.patients.signin_kit import ANNE, HERE, MARIE, World
 
-REDIRECT = "https://mon.example/retour"
-SECRET = "un secret de quarante lettres pour le test"
 MARIE_TRAITS = {
     "given_name": "Marie Claire",
     "family_name": "EXEMPLE",
@@ -46,41 +41,13 @@ ACCOUNTS = {
 
 
 @pytest.fixture(scope="session")
-def node_modules(repository: Path) -> Path:
-    """The provider's packages, installed by the project's script; skipped aloud where there is no npm."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is missing (Debian packages nodejs and npm)")
-    run = subprocess.run(
-        [repository / "scripts" / "node-tools"], capture_output=True, text=True, check=False, timeout=300
-    )
-    if run.returncode:
-        pytest.skip(f"oidc-provider could not be installed: {run.stderr.strip()[-200:]}")
-    return repository / run.stdout.strip()
-
-
-@contextmanager
-def running(repository: Path, modules: Path, **given: Any) -> Iterator[str]:
-    """The provider; gives its issuer."""
-    said = {"secret": SECRET, "redirect": REDIRECT, "accounts": ACCOUNTS, "acr": "eidas1", "signed": True}
-    process = subprocess.Popen(
-        ["node", repository / "tests" / "oidc" / "provider.mjs", modules, json.dumps(said | given)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    with process:
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.stdin.close()
+def modules(repository: Path) -> Path:
+    return node_modules(repository)
 
 
 @pytest.fixture(scope="module", params=["RS256", "ES256"])
-def issuer(request: pytest.FixtureRequest, repository: Path, node_modules: Path) -> Iterator[str]:
-    with running(repository, node_modules, alg=request.param) as found:
+def issuer(request: pytest.FixtureRequest, repository: Path, modules: Path) -> Iterator[str]:
+    with running(repository, modules, accounts=ACCOUNTS, signed=True, alg=request.param) as found:
         yield found
 
 
@@ -163,13 +130,15 @@ async def test_what_came_back_must_be_ours(issuer: str, http: httpx.AsyncClient)
 
 
 async def test_the_level_must_be_accepted_and_userinfo_signed(
-    repository: Path, node_modules: Path, http: httpx.AsyncClient
+    repository: Path, modules: Path, http: httpx.AsyncClient
 ) -> None:
     for given, accepted, rule in (
         ({}, ["eidas2"], "signin.acr"),
         ({"signed": False}, ["eidas1"], "signin.identity"),
     ):
-        with running(repository, node_modules, alg="ES256", **given) as issuer:
+        with running(
+            repository, modules, **({"accounts": ACCOUNTS, "signed": True, "alg": "ES256"} | given)
+        ) as issuer:
             client = OpenId(provider(issuer, acr_values=tuple(accepted)), http)
             journey = new_journey()
             # the level is not asked for, as if the person's browser had taken it out
