@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 @reported
 def verify(home: Home = DEFAULT_HOME, json: Json = False) -> None:
-    """Check the whole chain: no record missing, changed, reordered or unsigned; and the journals against it."""
+    """Check the whole chain, no record missing, changed, reordered or unsigned; the journals against it."""
     import evidence as room
     from activity import check
 

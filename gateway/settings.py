@@ -345,7 +345,9 @@ class Settings(_Section):
             raise ValueError("franceconnect: issuer needs client_id, secret_file and redirect_uri")
         tokens = self.prosante
         if tokens.issuer and not (tokens.audiences or tokens.clients):
-            raise ValueError("prosante: issuer needs audiences or clients, else any software's token would do")
+            raise ValueError(
+                "prosante: issuer needs audiences or clients, else any software's token would do"
+            )
         if bool(tokens.client_id) != bool(tokens.secret_file):
             raise ValueError("prosante: client_id and secret_file go together")
 

@@ -24,7 +24,15 @@ COMPOSED = {
     }
 }
 # The id's family is also one of file names, header properties and the like; these are no rules.
-NO_RULES = {"store.db", "evidence.pub", "mail.log", "codes.tsv", "gateway.worker", "patient.identifier", "plan.csv"}
+NO_RULES = {
+    "store.db",
+    "evidence.pub",
+    "mail.log",
+    "codes.tsv",
+    "plan.csv",
+    "gateway.worker",
+    "patient.identifier",
+}
 
 
 def documented() -> dict[str, str]:
