@@ -11,7 +11,7 @@ import msgspec
 
 from agenda.errors import AgendaError
 from agenda.model import Change, Details, Professional
-from agenda.recurrence import Rule, parse_rule
+from agenda.recurrence import Rule, affordable, parse_rule
 from agenda.walls import text_of, wall, zone
 
 LONGEST: Final = timedelta(days=366)
@@ -38,6 +38,8 @@ def checked(details: Details) -> Details:
     rule = parse_rule(details.rule) if details.rule.strip() else None
     if rule is not None and all_day and (rule.freq == "HOURLY" or rule.hours or rule.minutes):
         raise AgendaError("agenda.rule", "hours in an all-day recurrence")
+    if rule is not None and not affordable(rule, wall(begin, all_day=all_day)):
+        raise AgendaError("agenda.rule", "a COUNT that is reached too late")
     if max(len(details.extra), len(details.excluded)) > MAX_DATES or len(details.changes) > MAX_CHANGES:
         raise AgendaError("agenda.changes")
     found = Details(

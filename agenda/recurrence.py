@@ -26,6 +26,8 @@ MAX_INTERVAL: Final = 1_000
 MAX_TIMES: Final = 48  # a day
 #: A rule that gives nothing for so many periods has ended: 30 February never comes.
 BARREN: Final = 15_000
+#: Periods that a rule with COUNT may need until it ends.
+MAX_COST: Final = 2 * MAX_COUNT
 _FREQ: Final[tuple[Freq, ...]] = ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _WEEKDAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _BYDAY: Final = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
@@ -200,7 +202,7 @@ def ends_at(rule: Rule, first: datetime, place: ZoneInfo | None) -> datetime | N
         return max(first, ends)
     last, seen = first, 1
     for periods, found in enumerate(_periods(rule, first, 0, _LAST)):
-        if periods > 2 * MAX_COUNT:
+        if periods > MAX_COST:
             return None
         for one in found:
             if one > first:
@@ -208,6 +210,24 @@ def ends_at(rule: Rule, first: datetime, place: ZoneInfo | None) -> datetime | N
                     return last
                 seen, last = seen + 1, one
     return last
+
+
+def affordable(rule: Rule, first: datetime) -> bool:
+    """Whether a rule with COUNT is cheap to walk from its beginning, as each look at it has to."""
+    if not rule.count:
+        return True
+    times = max(len(rule.hours), 1) * max(len(rule.minutes), 1)
+    days = {"YEARLY": 366, "MONTHLY": 31, "WEEKLY": 7, "DAILY": 1, "HOURLY": 1}[rule.freq]
+    each = 1 + (days * times // 10 if rule.positions else 0)  # all are made, then some are picked
+    left, cost = rule.count, 0
+    for found in _periods(rule, first, 0, _LAST):
+        cost += each
+        left -= len(found)
+        if cost > MAX_COST:
+            return False
+        if left <= 0:
+            return True
+    return True
 
 
 def _before(rule: Rule, first: datetime, since: datetime) -> int:

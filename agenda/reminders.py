@@ -20,6 +20,8 @@ from agenda.tables import appointment
 from store import PasserelleError, Store, Tx, operation, tasks
 
 BATCH: Final = 200
+#: What began so short a time (ms) ago is still told: a reminder for the beginning itself is taken after it.
+GRACE_MS: Final = 5 * 60_000
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +90,7 @@ def take_due(store: Store, now: int) -> int:
     taken = []
     for row in store.read(_marked, now + 1, BATCH):
         due = _due(store, row, 0, now + 1)
-        tell = any(begins >= now for _, begins in due)  # what has begun needs no reminder any more
+        tell = any(begins >= now - GRACE_MS for _, begins in due)  # what has begun needs no reminder any more
         taken.append(
             Taken(
                 box_id=row.box_id,

@@ -139,8 +139,10 @@ def _checked(
 
 
 def _is_xml(said: Said, content: bytes) -> bool:
+    """Whether it is a CDA document by its name, or by its octets: called a text, it would be filed unread."""
     named = said.mime.partition(";")[0].strip().lower() in (CDA, "application/xml", "application/hl7-v3+xml")
-    return named or (not said.mime and content[:256].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml"))
+    begin = content[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
+    return named or begin.startswith((b"<?xml", b"<ClinicalDocument"))
 
 
 def _of_cda(store: Store, box_id: int, content: bytes, said: Said, read_cda: CdaReader) -> Said:

@@ -206,10 +206,13 @@ def _replaced(conn: Connection, new: NewDocument) -> list[int]:
 
 
 def _preceded(conn: Connection, new: NewDocument) -> list[int]:
-    """The current documents that one of the past follows: what it says it replaces, older ones of its set."""
+    """The current documents that one of the past follows: what it says it replaces, unless that is newer, and
+    older ones of its set."""
     if new.status != APPROVED:
         return []
-    related: ColumnElement[bool] = document.c.unique_id.in_(new.replaces)
+    related: ColumnElement[bool] = and_(
+        document.c.unique_id.in_(new.replaces), document.c.created_at <= new.created_at
+    )
     if new.set_id:
         related = or_(related, and_(document.c.set_id == new.set_id, document.c.version < new.version))
     rows = _rows(conn, document.c.box_id == new.box_id, document.c.status == APPROVED, related)

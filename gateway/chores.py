@@ -21,6 +21,8 @@ log = structlog.get_logger("chores")
 
 _BATCH: Final = 16
 _LEASE_MS: Final = 120_000
+#: A task is begun while at least so much of its lease is left: after that another may take it.
+_ENOUGH_MS: Final = 60_000
 _IDLE_S: Final = 5.0
 _PAUSE_MS: Final = 30_000
 _PAUSE_MAX_MS: Final = 3_600_000
@@ -67,10 +69,13 @@ class Chores:
 
     async def run_once(self) -> int:
         """Handle the tasks that are due, at most a handful; returns how many there were."""
+        leased_at = now_ms()
         tasks = await self._store.awrite(
             lease, queue=self._queue, owner=self._owner, limit=_BATCH, lease_ms=_LEASE_MS
         )
         for task in tasks:
+            if now_ms() - leased_at > _LEASE_MS - _ENOUGH_MS:
+                break  # those before took long: the others are due again when the lease ends
             try:
                 await self._work(task)
             except asyncio.CancelledError:

@@ -17,7 +17,7 @@ import annuaire
 import patients
 from activity import Actor
 from gateway.chores import Chores
-from gateway.message import MessageIndex, Part, calendars, decode_meta, decode_stream
+from gateway.message import MessageIndex, Part, calendars, codec_of, decode_meta, decode_stream
 from gateway.routing import InvitationJob, decode_invitation
 from store import BodyReader, NotFoundError, Store, faults, mail, tasks
 from store.tasks import Task
@@ -107,11 +107,12 @@ def _content(part: Part, body: BodyReader) -> bytes:
         if len(data) > _MAX_PART:
             raise agenda.AgendaError("agenda.file", "a part of more than 1 MiB")
     charset = part.params.get("charset", "utf-8").casefold()
-    if charset in ("utf-8", "us-ascii"):
+    codec = codec_of(charset)
+    if charset in ("utf-8", "us-ascii") or codec is None:
         return bytes(data)
     try:
-        return data.decode(charset).encode()
-    except (LookupError, UnicodeDecodeError):
+        return codec.decode(bytes(data))[0].encode()
+    except ValueError:  # not what it says; or lone surrogates, which UTF-7 can give
         return bytes(data)
 
 

@@ -126,7 +126,8 @@ def read_profile(
     alone, ``read_wishes`` for entourage and wishes. Raises :class:`RightsError` when he has it not.
     """
     rights.require(store, box_id, actor, at_least, what="profile_read")
-    if actor.by != "patient":
+    asker, _ = store.read(rights.facts_of, box_id, actor)
+    if asker.by != "patient":
         sections = store.read(readable, box_id, actor)
         entry = activity.entry(store, box_id, actor, "profile_read", more={"sections": " ".join(sections)})
         asked = Question(box_id=box_id, actor=actor, action=at_least)

@@ -25,6 +25,7 @@ from dossier.measures.errors import MeasureError
 from dossier.measures.keeping import Draft, birth_date_of, busy, change, draft, rows_held, sealed
 from dossier.measures.kinds import INFO, KINDS, Context, Kind, KindInfo
 from dossier.measures.model import Measure
+from dossier.measures.moments import Moment
 from dossier.measures.parsing import parse
 from dossier.measures.reading import everything
 from patients import rows_below
@@ -46,7 +47,7 @@ _HEADERS: Final = {
     "contexte": "context",
     "précision": "context",
 }
-_Key = tuple[Kind, int, tuple[Fraction, ...]]
+_Key = tuple[Kind, int | str, tuple[Fraction, ...]]
 
 
 class BadMeasure(msgspec.Struct, frozen=True):
@@ -127,7 +128,7 @@ class _Import:
             self.report.bad.append(BadMeasure(line, error.rule, error.french, error.english))
 
     def take(self, judged: Draft) -> None:
-        key = _key(judged.quantity.kind, judged.moment.at, judged.quantity.canonical)
+        key = _key(judged.quantity.kind, judged.moment, judged.quantity.canonical)
         if key in self._held or key in self._waiting:
             self.report.known += 1
             return
@@ -175,12 +176,13 @@ class _Import:
 def _known(conn: Connection, store: Store, box_id: int) -> tuple[set[_Key], int]:
     """What a box has, removed too, and how many rows that is."""
     found = everything(conn, store, box_id, history=True)
-    keys = {_key(one.kind, one.taken_at, one.quantity.canonical) for one in found}
+    keys = {_key(one.kind, one.moment, one.quantity.canonical) for one in found}
     return keys, rows_held(conn, box_id)
 
 
-def _key(kind: Kind, at: int, numbers: tuple[Fraction, ...]) -> _Key:
-    return kind, at, numbers
+def _key(kind: Kind, moment: Moment, numbers: tuple[Fraction, ...]) -> _Key:
+    """A day alone is that day, wherever it was noted: a file does not say in which zone."""
+    return kind, moment.iso if moment.day_only else moment.at, numbers
 
 
 # -- rows -----------------------------------------------------------------------------------------

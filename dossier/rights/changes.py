@@ -29,6 +29,8 @@ from dossier.rights.standing import NO_MARKS, Standing, standing
 from store import InvalidInputError, PasserelleError, Store, Tx, mail, operation
 
 _IDENT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z/._-]{2,63}", re.ASCII)
+#: An RPPS or ADELI number without the digit of its kind: nobody ever comes with it.
+_BARE: Final = re.compile(r"[0-9]{11}|[0-9]{9}", re.ASCII)
 #: What an emergency may be.
 Emergency = Literal["regulation", "break_glass"]
 
@@ -169,7 +171,7 @@ def _of_professional(
     store: Store, box_id: int, actor: Actor, action: _Said, what: What, professional: str
 ) -> bool:
     ident = professional.strip()
-    if not _IDENT.fullmatch(ident):
+    if not _IDENT.fullmatch(ident) or _BARE.fullmatch(ident):
         raise InvalidInputError("dossier.professional", "not an identifier of a professional (IdNat_PS)")
     return _change(store, box_id, actor, action, what, [action], kind="professional", subject=ident)
 

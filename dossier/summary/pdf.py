@@ -27,7 +27,7 @@ from reportlab.platypus import (
 
 from dossier.summary import words
 from dossier.summary.archival import archival, dated
-from dossier.summary.letters import BOLD, BOX, REGULAR, Printer
+from dossier.summary.letters import BOLD, REGULAR, Printer
 from dossier.summary.sheet import Block, Grid, Sheet
 from dossier.summary.words import told
 
@@ -174,15 +174,13 @@ class _Story:
         for number, block in enumerate(sheet.blocks):
             story += self._block(number, block)
         story.append(Spacer(0, self.sizes.text))
-        notes = list(sheet.notes)
-        if self.printer.missing:
-            notes.append(told(words.UNPRINTED, sheet.language).format(self.printer.missing))
-        story += [self._paragraph(note, self.small) for note in notes]
+        story += [self._paragraph(note, self.small) for note in sheet.notes]
+        if self.printer.missing:  # as it is: the box that it begins with is not one more
+            note = told(words.UNPRINTED, sheet.language).format(self.printer.missing)
+            story.append(Paragraph(note, self.small))
         return story
 
     def _paragraph(self, text: str, style: ParagraphStyle) -> Paragraph:
-        if text.startswith(BOX):  # our own note on letters that are missing
-            return Paragraph(text, style)
         return Paragraph(self.printer.markup(text), style)
 
     def _identity(self) -> Table:

@@ -47,8 +47,11 @@ def read_change(body: bytes, masks: list[str], status: str) -> Change:
     if not 0 < len(operations) <= _MOST:
         raise DoorError("door.change", f"a patch has 1 to {_MOST} operations")
     held: dict[str, Any] = {"status": status, "securityLabel": security_labels(masks)}
-    for one in operations:
-        _apply(held, one)
+    try:
+        for one in operations:
+            _apply(held, one)
+    except RecursionError:
+        raise DoorError("door.json", "the patch is nested too deeply") from None
     if held.get("status") == "entered-in-error" and status == "current":
         return Change(frozenset(masks), delete=True)
     if held.get("status") != status:

@@ -178,7 +178,9 @@ def check_identity(publication: Publication, profile: Profile) -> None:
 def _agrees(person: dict[str, Any], profile: Profile) -> bool:
     if "birthDate" in person and person["birthDate"] != profile.birth_date:
         return False
-    sex = person.get("gender")
+    sex = person.get("gender", "")
+    if not isinstance(sex, str):
+        return False
     if sex in _SEX and profile.sex in ("M", "F") and _SEX[sex] != profile.sex:
         return False
     names = person.get("name", [])
@@ -291,7 +293,10 @@ def _moment(value: object, element: str) -> int | None:
 
 
 def _set_id(resource: dict[str, Any]) -> str:
-    for row in resource.get("identifier") or []:
+    rows = resource.get("identifier")
+    if rows is not None and not isinstance(rows, list):
+        raise _wrong("identifier", "identifier is no list")
+    for row in rows or []:
         found = unique_id_of(row)
         if found:
             return found

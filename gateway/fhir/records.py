@@ -41,6 +41,7 @@ _TOLD = frozenset(
 )
 _CONFLICTS = frozenset({"dossier.unique_id", "dossier.version", "dossier.author"})
 _LARGEST_ID = 2**63 - 1
+_NOWHERE = "there is no such document, or it is not for who asks"
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -91,6 +92,8 @@ class Records:
         profile = self._store.read(patients.profile, search.ins)
         if profile is None or profile.oid != search.oid or profile.box_id is None:
             raise self._nobody(actor)
+        if profile.state == "deleted":  # no journal is left that could be told
+            raise self._nobody(actor)
         box_id = profile.box_id
         try:
             if consent:
@@ -127,12 +130,7 @@ class Records:
         """The metadata of a document. Raises :class:`DoorError` ``door.unknown``, or why not."""
         box_id, number = self._where(document_id)
         try:
-            rights.require(self._store, box_id, actor, "see", what="documents_listed", document_id=number)
-            entry = activity.entry(
-                self._store, box_id, actor, "documents_listed", kind="document", subject=document_id
-            )
-            self._store.write(activity.record, entry=entry)
-            return self._shown(actor, box_id, number)
+            return self._looked_up(actor, box_id, number)
         except (rights.RightsError, NotFoundError) as error:
             raise self._unknown(error) from None
 
@@ -149,8 +147,8 @@ class Records:
         """Apply a JSON Patch; the document as it is then, None when it is gone for the asker."""
         box_id, number = self._where(document_id)
         try:
-            # The refusals of what is asked are told by what does it; this one only finds the document.
-            shown = self._shown(actor, box_id, number)
+            # Whatever comes of it, the patch or its answer tells of the document: first the trace.
+            shown = self._looked_up(actor, box_id, number)
             if version and version != shown.etag:
                 raise DoorError("door.version", "the document is not the version that was named")
             masks = shown.facts.masks(shown.document)
@@ -204,23 +202,26 @@ class Records:
         except (rights.RightsError, NotFoundError) as error:
             if error.rule == "dossier.closed":
                 raise DoorError("door.identity", "no open record here has this identity") from None
-            raise DoorError("door.replaces", error.peer, more=error.rule) from None
+            raise _not_replaced(error) from None
         except PasserelleError as error:
             if isinstance(error, DoorError) or error.fault != "peer":
                 raise
             raise _refused(error) from None
+        duplicate = filed.outcome == "duplicate"
+        show = self._looked_up if duplicate else self._shown  # what was there may be another's
         try:
-            shown = self._shown(actor, box_id, filed.document_id)
+            shown = show(actor, box_id, filed.document_id)
         except (rights.RightsError, NotFoundError):
             shown = None
-        return Stored(filed.document_id, filed.outcome == "duplicate", shown)
+        return Stored(filed.document_id, duplicate, shown)
 
     def _replaced(self, actor: Actor, box_id: int, named: str) -> str:
         if not named or named.startswith("="):
             return named[1:]
         where, number = self._where(named, "door.replaces")
         if where != box_id:
-            raise DoorError("door.replaces", "the document to replace is not in this record")
+            raise DoorError("door.replaces", _NOWHERE)
+        rights.require(self._store, box_id, actor, "see", what="document_replaced", document_id=number)
         return self._shown(actor, box_id, number).document.unique_id
 
     # -- parts
@@ -229,8 +230,18 @@ class Records:
         number = int(document_id) if _is_number(document_id) else 0
         box_id = self._store.read(dossier.box_of_document, number) if 0 < number <= _LARGEST_ID else None
         if box_id is None:
-            raise DoorError(rule, "there is no such document, or it is not for who asks")
+            raise DoorError(rule, _NOWHERE)
         return box_id, number
+
+    def _looked_up(self, actor: Actor, box_id: int, document_id: int) -> Shown:
+        """A document's metadata once the journal has it, or the refusal. Raises as ``rights.require``."""
+        subject = str(document_id)
+        rights.require(self._store, box_id, actor, "see", what="documents_listed", document_id=document_id)
+        entry = activity.entry(
+            self._store, box_id, actor, "documents_listed", kind="document", subject=subject
+        )
+        self._store.write(activity.record, entry=entry)
+        return self._shown(actor, box_id, document_id)
 
     def _shown(self, actor: Actor, box_id: int, document_id: int) -> Shown:
         held = self._store.read(dossier.document_for, self._store, box_id, document_id, actor)
@@ -239,13 +250,13 @@ class Records:
     def _facts(self, box_id: int) -> Facts:
         profile = self._store.read(patients.profile_by_box, box_id)
         if profile is None:
-            raise DoorError("door.unknown", "there is no such document, or it is not for who asks")
+            raise DoorError("door.unknown", _NOWHERE)
         return self._store.read(_facts, profile, box_id)
 
     def _unknown(self, error: PasserelleError) -> DoorError:
         """A refusal that tells no more of a document than the asker may know."""
         if error.rule not in _TOLD:
-            return DoorError("door.unknown", "there is no such document, or it is not for who asks")
+            return DoorError("door.unknown", _NOWHERE)
         french = error.french if isinstance(error, rights.RightsError) else ""
         return DoorError("door.refused", error.peer, french=french, more=error.rule)
 
@@ -282,6 +293,13 @@ def _is_number(text: str) -> bool:
 def _facts(conn: Connection, profile: Profile, box_id: int) -> Facts:
     secrets = patients.secrets_of(conn, box_id)
     return Facts(profile, rights.rights_of(conn, box_id), secrets.documents)
+
+
+def _not_replaced(error: PasserelleError) -> DoorError:
+    """What is named to be replaced is told of as in :meth:`Records._unknown`."""
+    if error.rule not in _TOLD:
+        return DoorError("door.replaces", _NOWHERE)
+    return DoorError("door.replaces", error.peer, more=error.rule)
 
 
 def _refused(error: PasserelleError) -> DoorError:

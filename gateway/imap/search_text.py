@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.imap.search_keys import fold
-from gateway.message import MessageIndex, MessageMeta, Part, decode_stream, decode_words, walk
+from gateway.message import MessageIndex, MessageMeta, Part, codec_of, decode_stream, decode_words, walk
 from store import BodyReader
 
 HTML_LIMIT: Final = 2 * 1024 * 1024
@@ -110,10 +110,5 @@ def _decoded(reader: BodyReader, part: Part) -> Iterator[str]:
 
 
 def _decoder(charset: str) -> codecs.IncrementalDecoder:
-    try:
-        found = codecs.lookup(charset or "utf-8")
-        if getattr(found, "_is_text_encoding", True):
-            return codecs.getincrementaldecoder(found.name)("replace")
-    except (LookupError, ValueError):
-        pass
-    return codecs.getincrementaldecoder("latin-1")("replace")
+    found = codec_of(charset or "utf-8")
+    return codecs.getincrementaldecoder(found.name if found is not None else "latin-1")("replace")

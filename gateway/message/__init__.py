@@ -23,7 +23,7 @@ from gateway.message.types import (
     calendars,
     walk,
 )
-from gateway.message.words import decode_words
+from gateway.message.words import codec_of, decode_words
 
 __all__ = [
     "Address",
@@ -38,6 +38,7 @@ __all__ = [
     "attachments",
     "calendars",
     "canonical",
+    "codec_of",
     "decode_meta",
     "decode_stream",
     "decode_words",

@@ -13,11 +13,18 @@ _QP = re.compile(rb"=([0-9A-Fa-f]{2})")
 _NOT_BASE64 = bytes(i for i in range(256) if not (chr(i).isalnum() and i < 128) and i not in b"+/")
 
 
+#: Codecs of Python that no mail is written in: punycode takes minutes for a megabyte.
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
+
+
 @functools.lru_cache(128)
-def _codec(charset: str) -> codecs.CodecInfo | None:
+def codec_of(charset: str) -> codecs.CodecInfo | None:
+    """The codec of a charset, None for one that is not known."""
     try:
         found = codecs.lookup(charset)
     except (LookupError, ValueError):
+        return None
+    if found.name in _NO_CHARSETS:
         return None
     # codecs that do not make text of octets ("rot13", "zlib") are not charsets
     return found if getattr(found, "_is_text_encoding", True) else None
@@ -31,7 +38,7 @@ def to_text(data: bytes, charset: str = "") -> str:
 
 
 def _decode(data: bytes, charset: str) -> str:
-    codec = _codec(charset) if charset and len(charset) < 40 else None
+    codec = codec_of(charset) if charset and len(charset) < 40 else None
     if codec is not None:
         try:
             text, _ = codec.decode(data, "replace")

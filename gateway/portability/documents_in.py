@@ -15,7 +15,7 @@ import msgspec
 
 import dossier
 import evidence
-from dossier import Depositor, NewDocument, rights
+from dossier import Depositor, DocumentInfo, NewDocument, rights
 from dossier.rights import Question
 from gateway.dmp_bridge import BridgeError, XdmArchive, check_identity, read_cda
 from gateway.portability.documents_out import DOCUMENTS, MASKED
@@ -27,6 +27,10 @@ from patients import Profile
 from store import PasserelleError, Store, Tx, operation
 
 _CHUNK: Final = 256 * 1024
+_CDA: Final = ("", "text/xml")
+_FIRST: Final = -2_208_988_800_000  # 1900
+_LAST: Final = 253_402_300_799_999
+_LONGEST: Final = 256
 #: The trace of a document that was taken over: who wrote it is what the archive says, nobody proved it here.
 ORIGIN: Final = "portability"
 
@@ -74,6 +78,7 @@ class DocumentTaker:
 
     def _file(self, fact: DocumentFact, digest: bytes, replaces: list[str], followed: bool) -> bool:
         content = self._content(fact)
+        info = _told(fact.info, content)
         self._check_person(content)
         # What another of these documents replaced is current until that one comes, a moment later.
         status: Status = "approved" if followed else fact.status
@@ -101,7 +106,7 @@ class DocumentTaker:
                 replaces=replaces,
                 trace_id=ORIGIN,
                 message_id=0,
-                info=fact.info,
+                info=info,
                 status=status,
                 past=True,
             )
@@ -154,6 +159,26 @@ class DocumentTaker:
             except PasserelleError as error:
                 missing.append(Missing(part="documents", item=one.unique_id, reason=error.log))
         return missing
+
+
+def _told(info: DocumentInfo, content: bytes) -> DocumentInfo:
+    """What is said of a document, as its titles and kinds are anywhere else in the record.
+
+    Raises :class:`PortabilityError` ``portability.content``: the octets are not what it says.
+    """
+    cda = info.mime in _CDA
+    if not cda and not (info.mime in dossier.PATIENT_KINDS and dossier.is_kind(info.mime, content)):
+        raise PortabilityError("portability.content", "a document is not the kind of file that is said")
+    if not _FIRST <= info.service_at <= _LAST:
+        raise PortabilityError("portability.content", "a document has an impossible date")
+    return msgspec.structs.replace(
+        info,
+        title=dossier.clean(info.title),
+        filename=dossier.clean_filename(info.filename),
+        author=dossier.clean(info.author, _LONGEST),
+        author_speciality=dossier.clean(info.author_speciality, _LONGEST),
+        organisation=dossier.clean(info.organisation, _LONGEST),
+    )
 
 
 @operation("portability.take_document")

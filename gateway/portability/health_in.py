@@ -34,7 +34,8 @@ def take_profile(
     missing: list[Missing] = []
     owner = store.read(patients.profile_by_box, box_id)
     minor = owner is not None and store.read(patients.is_minor, owner.ins)
-    held = {_key(one.item, one.state == "ended") for one in store.read(health.items, store, box_id, speaker)}
+    present = store.read(health.items, store, box_id, speaker)
+    held = {_key(one.item, one.state == "ended"): one.item_id for one in present}
     for fact in item_facts(archive):
         key = _key(fact.item, fact.ended)
         mark = hashlib.sha256(b"\0".join([b"item", key])).digest()
@@ -42,7 +43,15 @@ def take_profile(
             there += 1
             continue
         try:
-            item_id = health.put(store, box_id, speaker, fact.item, hidden=fact.hidden and minor)
+            # One that is over is added, then ended: a death in between is known by what was noted before.
+            begun = hashlib.sha256(b"\0".join([b"item begun", key])).digest()
+            item_id = None
+            if fact.ended and store.read(is_taken, box_id, begun):
+                item_id = held.get(_key(fact.item, False))
+            elif fact.ended:
+                store.write(note_taken, box_id=box_id, part="profile", item=begun)
+            if item_id is None:
+                item_id = health.put(store, box_id, speaker, fact.item, hidden=fact.hidden and minor)
             if fact.ended:
                 health.end(store, box_id, speaker, item_id)
             store.write(note_taken, box_id=box_id, part="profile", item=mark)

@@ -23,6 +23,8 @@ from store import PasserelleError, Store, Tx, mail, operation
 from store.mail import Folder, NewMessage
 
 _BITS: Final = {name.casefold(): bit for bit, name in FLAGS.items()}
+_MOST_KEYWORDS: Final = 100  # as IMAP takes them
+_LONGEST_KEYWORD: Final = 100
 _KEYWORD: Final = frozenset(chr(code) for code in range(33, 127)) - frozenset('(){%*"]\\')
 
 
@@ -138,11 +140,15 @@ def _take(
         folder_id=folder.folder_id,
         message=message,
         flags=sum({_BITS[name.casefold()] for name in fact.flags if name.casefold() in _BITS}),
-        keywords=" ".join(sorted({one for one in fact.keywords if one and set(one) <= _KEYWORD})),
+        keywords=" ".join(sorted(_keywords(fact.keywords))[:_MOST_KEYWORDS]),
         internal_date=fact.internal_date,
         item=item,
         kept=fact.kept_from_representatives,
     )
+
+
+def _keywords(given: list[str]) -> set[str]:
+    return {one for one in given if 0 < len(one) <= _LONGEST_KEYWORD and set(one) <= _KEYWORD}
 
 
 @operation("portability.take_message")

@@ -14,6 +14,9 @@ FORMAT: Final = "passerelle-portability"
 VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 Status = Literal["approved", "deprecated", "deleted"]
+#: A moment (ms) from 1900 to 9999: every one that is shown somewhere.
+Moment = Annotated[int, msgspec.Meta(ge=-2_208_988_800_000, le=253_402_300_799_999)]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 #: Told of progress: (done, total), in octets or parts.
 Progress = Callable[[int, int], None]
 
@@ -68,7 +71,7 @@ class MessageFact(msgspec.Struct, frozen=True, kw_only=True):
     uid: int
     flags: list[str]
     keywords: list[str]
-    internal_date: Annotated[int, msgspec.Meta(ge=-(10**14), le=253_402_300_799_999)]
+    internal_date: Moment
     kept_from_representatives: bool = False
 
 
@@ -91,14 +94,14 @@ class DocumentFact(msgspec.Struct, frozen=True, kw_only=True):
     archive: str
     file: str
     size: int
-    sha256: str
+    sha256: Digest
     unique_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     set_id: Annotated[str, msgspec.Meta(max_length=256)]
     version: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     status: Status
-    created_at: int
-    filed_at: int
-    ended_at: int | None
+    created_at: Moment
+    filed_at: Moment
+    ended_at: Moment | None
     replaced_by: str
     depositor: str
     depositor_id: str
@@ -106,7 +109,7 @@ class DocumentFact(msgspec.Struct, frozen=True, kw_only=True):
     deposited_by: By
     author_id: str
     author_struct: str
-    content_sha256: str
+    content_sha256: Digest
     masked: bool
     kept_from_representatives: bool
     category: str

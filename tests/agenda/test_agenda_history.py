@@ -9,7 +9,7 @@ from activity import Actor
 from agenda import Found
 from gateway.message import Indexer, MessageMeta, encode_meta
 from store import Store, Tx, mail, operation, tasks
-from tests.agenda.agenda_support import CHILD, DOCTOR, MOTHER, actor, box, details
+from tests.agenda.agenda_support import CHILD, DOCTOR, MOTHER, OPERATOR, actor, box, details
 
 
 def told(store: Store, ins: str) -> list[str]:
@@ -29,6 +29,8 @@ def test_hidden_appointments_leave_no_line(store: Store) -> None:
     agenda.remove(store, theirs, DOCTOR, secret)
     for who in (MOTHER, CHILD):  # who set up a minor's sign-in is not known
         assert told(store, who) == ["appointment_added"]
+    support = dossier.history_for(store, theirs, OPERATOR)  # it is handed to whoever asks for a minor
+    assert [one.what for one in support if one.what != "history_read"] == ["appointment_added"]
     mother = actor(store, MOTHER, CHILD)
     assert store.read(dossier.history_counts, store, theirs, mother).by.get("professional") is None
 
@@ -68,7 +70,10 @@ def test_hidden_invitations_leave_no_line(store: Store) -> None:
     invite(store, theirs, "secret", hidden=True)
     carrier = delivered(store, theirs)
     invite(store, theirs, "carried", message_id=carrier)
-    listed = lambda: [one.uid for one in store.read(agenda.invitations, store, theirs, mother)]  # noqa: E731
+
+    def listed() -> list[str]:
+        return [one.uid for one in store.read(agenda.invitations, store, theirs, mother)]
+
     assert listed() == ["plain", "carried"]
     assert told(store, MOTHER) == ["proposal_received"] * 2
     [row] = store.read(mail.message_rows, theirs, [carrier])

@@ -90,9 +90,12 @@ class Person:
         self.me = self.store.read(activity.person, self.box, ALICE.ins)
         self.number = 0
 
-    async def gets(self, text: str, *, sender: str = DOCTOR, inline: bool = True) -> None:
+    async def gets(
+        self, text: str, *, sender: str = DOCTOR, inline: bool = True, charset: str = "utf-8"
+    ) -> None:
         self.number += 1
         raw = letter(text, self.number, sender=sender, inline=inline)
+        raw = raw.replace(b"charset=utf-8", f"charset={charset}".encode())
         origin = operator(self.store, cast.HOSPITAL_DOMAIN)
         assert (await self.post.send(origin, sender, [ALICE.address], raw)).code == 250
         await self.work()
@@ -176,6 +179,15 @@ async def test_other_methods_and_broken_parts_ask_nothing(alice: Person) -> None
     assert alice.store.read(tasks.pending, tasks.INVITATIONS) == []
     await alice.gets(calendar(title="Après"))
     assert len(alice.waiting()) == 1
+
+
+async def test_any_charset_is_read_or_taken_for_octets(alice: Person) -> None:
+    """Lone surrogates of UTF-7 once broke the task; punycode took minutes for a megabyte."""
+    names = ("utf-7", "unicode_escape", "punycode", "idna", "rot13", "x" * 60, "iso-8859-1")
+    for number, charset in enumerate(names):
+        await alice.gets(calendar(uid=str(number), title="\\ud800 +2AA-"), charset=charset)
+    assert alice.store.read(tasks.pending, tasks.INVITATIONS) == []
+    assert len(alice.waiting()) == len(names)
 
 
 async def test_a_message_without_calendar_leaves_no_task(alice: Person) -> None:

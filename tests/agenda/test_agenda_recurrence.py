@@ -12,8 +12,9 @@ from dateutil.rrule import rrulestr
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from agenda.check import checked
 from agenda.recurrence import ends_at, parse_rule, starts
-from tests.agenda.agenda_support import refused
+from tests.agenda.agenda_support import details, refused
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 UNTIL = datetime(2030, 1, 1)
@@ -147,3 +148,31 @@ def test_nothing_but_a_refusal_comes_of_any_text(text: str) -> None:
         assert type(error).__name__ == "AgendaError"
     else:
         list(starts(rule, datetime(2026, 1, 1), None, datetime(2026, 1, 1), datetime(2026, 2, 1)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=HOURLY;COUNT=5000;BYMONTH=1;BYMONTHDAY=1;BYHOUR=0",
+        "FREQ=DAILY;COUNT=5000;BYMONTH=2;BYMONTHDAY=29",
+        "FREQ=DAILY;COUNT=2;BYMONTH=2;BYMONTHDAY=30",
+        f"FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={','.join(map(str, range(24)))};BYMINUTE=0,1;"
+        "BYSETPOS=366;COUNT=5000",
+    ],
+)
+def test_a_count_that_is_reached_too_late_is_refused(rule: str) -> None:
+    """Each look walks such a rule from its beginning: seconds, for every appointment of a file."""
+    assert refused(lambda: checked(details(rule=rule, begin="1900-01-01T00:00", end=""))) == "agenda.rule"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;COUNT=5000;BYDAY=MO,TU,WE,TH,FR",
+        "FREQ=HOURLY;INTERVAL=8;COUNT=5000",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=20",
+        "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;COUNT=600",
+    ],
+)
+def test_long_counts_that_people_write_are_taken(rule: str) -> None:
+    assert checked(details(rule=rule)).rule == rule

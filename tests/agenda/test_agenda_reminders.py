@@ -94,6 +94,44 @@ async def test_after_a_long_stop_one_mail_and_nothing_that_is_over(
     assert await round_of(store, postman) == []
 
 
+async def test_a_reminder_for_the_beginning_itself_goes_out(
+    store: Store, clock: Clock, postman: Postman
+) -> None:
+    """Whoever looks each minute looks after it began."""
+    me, mine = actor(store, MOTHER), box(store, MOTHER)
+    agenda.add(store, mine, me, details(reminders=[0]))
+    clock.now = ms("2026-03-02T07:59:59")
+    assert await round_of(store, postman) == []
+    clock.now = ms("2026-03-02T08:00:45")
+    assert await round_of(store, postman) == ["1@example.test"]
+
+
+async def test_a_lease_that_ran_out_is_nobodys(
+    store: Store, clock: Clock, postman: Postman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relay so slow that the lease of those behind ends: another worker takes them, and only he."""
+    for ins in (MOTHER, CHILD, STRANGER):
+        agenda.add(store, box(store, ins), actor(store, ins), details(reminders=[60]))
+    clock.now = ms("2026-03-02T07:00")
+    reminding = Reminding(store, SETTINGS, postman)
+    await reminding.look()
+    really = postman.send
+
+    async def slowly(channel: str, to: str, text_fr: str, text_en: str) -> None:
+        await really(channel, to, text_fr, text_en)
+        clock.now += 50_000
+        if len(postman.sent) == 3:
+            clock.now += 50_000
+            await reminding.worker("other").run_once()
+
+    monkeypatch.setattr(postman, "send", slowly)
+    await reminding.worker("one").run_once()
+    for _ in range(4):
+        clock.now += 120_000
+        await reminding.worker("other").run_once()
+    assert len(postman.sent) == len(set(postman.sent)) == 4
+
+
 async def test_a_relay_that_is_away_loses_none(store: Store, clock: Clock, postman: Postman) -> None:
     me, mine = actor(store, MOTHER), box(store, MOTHER)
     agenda.add(store, mine, me, details(reminders=[60]))

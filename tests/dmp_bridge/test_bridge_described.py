@@ -11,6 +11,7 @@ from bridge_support import OTHER_INS, T0, pdf
 import dossier
 from dossier import Said
 from gateway.dmp_bridge import BridgeError, read_deposited_cda
+from store import PasserelleError
 from tests.dmp_bridge.saving_support import his_cda
 from tests.dossier.deposit_support import DOCTOR, Desk
 
@@ -55,3 +56,19 @@ def test_what_is_refused_is_told(desk: Desk, content: bytes, rule: str, code: in
     assert (caught.value.rule, caught.value.application) == (rule, code)
     assert desk.seen() == []
     assert desk.told() == [("document_deposited", rule)]
+
+
+@pytest.mark.parametrize("mime", ["text/plain", "text/plain; charset=utf-8", "text/rtf", ""])
+def test_a_cda_document_by_another_name_is_read_all_the_same(desk: Desk, mime: str) -> None:
+    """Called a text it would be filed unread, and in a wrong record."""
+    for content in (
+        his_cda(1, ins=OTHER_INS),
+        b"\xef\xbb\xbf\n" + his_cda(1, ins=OTHER_INS).partition(b"?>")[2],
+    ):
+        with pytest.raises(PasserelleError) as caught:
+            dossier.deposit(
+                desk.store, desk.box_id, DOCTOR, content=content, filename="" if mime else "x.txt",
+                said=Said(mime=mime, type_code="11488-4"), read_cda=read_deposited_cda,
+            )  # fmt: skip
+        assert caught.value.rule in ("identity.ins", "dossier.media")
+    assert desk.seen() == []

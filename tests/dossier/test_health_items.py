@@ -331,6 +331,9 @@ def test_a_representative_writes_and_hides_nothing(child: Record) -> None:
     assert child.seen(mother) == {"Revaxis"}
     health.read_profile(child.store, child.box_id, mother)
     assert [one.by for one in child.journal("profile_read")] == ["representative"]
+    posing = Actor(by="patient", ident=MOTHER)  # whatever a caller takes her for
+    health.read_profile(child.store, child.box_id, posing)
+    assert len(child.journal("profile_read")) == 2
 
 
 def test_strangers(record: Record) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -243,3 +243,11 @@ def test_the_verbs(tmp_path: Path) -> None:
     assert done.exit_code == 1 and "unités possibles" in done.output
     done = CliRunner().invoke(app, ["dossier", "measure", "kinds", "--json"])
     assert done.exit_code == 0 and "85354-9" in done.output
+
+
+def test_a_day_of_another_zone_comes_back_once(store: Store) -> None:
+    """The file names the day, not the zone: taken back it is not a second measure."""
+    box, me = patient(store)
+    day = measures.moments.on_day(date(2025, 2, 1), "Indian/Reunion")
+    measures.add(store, box, me, measures.parse("weight", "70"), day)
+    assert take(store, box, me, csv_of(store, box)) == Imported(known=1)

@@ -206,6 +206,16 @@ def test_markup_is_text(tmp_path: Path) -> None:
     assert b"/EmbeddedFile" not in pdf.path.read_bytes()
 
 
+def test_markup_behind_a_box_is_text(tmp_path: Path) -> None:
+    """The box opens our own note on letters that are missing; whoever types it writes text all the same."""
+    rows = [["▯<b>gras</b>", "▯ <a href='http://exemple.test'>x</a> <img src='file:///dev/null'/> 日"]]
+    pdf = Pdf(tmp_path, render(with_rows(rows, notes=["▯<u>y"])))
+    found = pdf.words()
+    for told in ("▯<b>gras</b>", "</a> <img", "src='file:///dev/null'/>", "▯<u>y", "imprimé (1)"):
+        assert told in found
+    assert b"/URI" not in pdf.path.read_bytes()
+
+
 def test_what_cannot_be_printed_shows(tmp_path: Path) -> None:
     rows = [["محمد", "日本 👨\u200d👩\u200d👧 \ufe0f fin"], ["Zo\u0308e", "שלום"]]
     found = Pdf(tmp_path, render(with_rows(rows))).words()

@@ -201,3 +201,9 @@ def test_corpus_names_its_needs() -> None:
     assert "dots" not in EIGHT_BIT | WITHOUT_FINAL_LINE_END
     for size in (4096, 100_001, 1 << 20):
         assert len(large_message(size)) == size
+
+
+def test_codecs_that_are_no_charsets() -> None:
+    """Python's punycode takes minutes for a megabyte; nobody writes mail in it."""
+    for charset in ("punycode", "idna", "unicode_escape", "raw-unicode-escape", "undefined", "rot13"):
+        assert decode_words(f"=?{charset}?Q?b=C3=A9-\\u0041-xn?=") == "bé-\\u0041-xn"

@@ -150,7 +150,8 @@ def test_the_end_of_a_profile(home: Path, tmp_path: Path) -> None:
 def test_histories_are_checked(home: Path, tmp_path: Path) -> None:
     people(home, tmp_path)
     run(home, "oppose", INS)
-    assert told(home, "verify") == {"steps": 2, "unproven": 0, "broken": [], "chain": True}
+    found = told(home, "verify")
+    assert found == {"steps": 2, "unproven": 0, "broken": [], "chain": True, "journal": True}
     with sqlite3.connect(home / "store.db") as database:
         database.execute("UPDATE patient_event SET actor = 'nobody' WHERE event = 'oppose'")
     database.close()

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import dossier
 import patients
 from gateway.portability import ArchiveReader, Limits, PortabilityError
 from tests.dmp_bridge.bridge_support import OTHER_INS, cda
@@ -243,3 +244,69 @@ def test_any_flipped_octet_is_refused_or_harmless(archive: bytes, data: st.DataO
     assert {name: one.sha256 for name, one in reader.facts.items()} == {
         name: one.sha256 for name, one in whole.facts.items()
     }
+
+
+def edited(name: str, edit: Callable[[Any], None]) -> Callable[[dict[str, bytes]], None]:
+    def apply(files: dict[str, bytes]) -> None:
+        said = json.loads(files[name])
+        edit(said)
+        files[name] = json.dumps(said).encode()
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("content_sha256", "no digest"),
+        ("content_sha256", "aa"),
+        ("sha256", "AA" * 32),
+        ("created_at", 2**62),
+        ("created_at", 2**64 + 1),
+        ("ended_at", -(2**62)),
+    ],
+)
+def test_impossible_facts_of_documents_fail_alone(
+    space: Space, archive: bytes, field: str, value: object
+) -> None:
+    """They once broke the whole run, or every list of the record that showed them."""
+    swap = edited("documents/documents.json", lambda said: said[0].update({field: value}))
+    taken = {one.part: (one.came, one.failed) for one in space.take(rewritten(archive, swap)).parts}
+    assert taken["documents"] == (0, 1)
+    assert taken["mail"] == (6, 0) and taken["agenda"] == (2, 0)
+
+
+@pytest.mark.parametrize("told", [{"mime": "text/html"}, {"mime": "image/png"}, {"service_at": 2**62}])
+def test_a_document_that_is_not_what_is_said_is_left_out(
+    space: Space, archive: bytes, told: dict[str, object]
+) -> None:
+    swap = edited("documents/documents.json", lambda said: [one["info"].update(told) for one in said])
+    taken = {one.part: (one.came, one.failed) for one in space.take(rewritten(archive, swap)).parts}
+    assert taken["documents"] == (0, 4)
+
+
+def test_words_said_of_documents_are_cleaned(space: Space, archive: bytes) -> None:
+    told = {
+        "title": "\u202eCR\x00\x1b[31m\n" + "t" * 500,
+        "author": "Dr\u2066\r\nX",
+        "filename": "../a\x07.pdf",
+    }
+    swap = edited("documents/documents.json", lambda said: [one["info"].update(told) for one in said])
+    assert space.take(rewritten(archive, swap)).missing == []
+    for one in dossier.list_documents(space.store, space.box_id, space.me):
+        assert one.info.title.startswith("CR[31m t") and len(one.info.title) == 128
+        assert (one.info.author, one.info.filename) == ("Dr X", "a.pdf")
+
+
+def test_dates_and_keywords_that_no_mailbox_can_show(space: Space, archive: bytes) -> None:
+    def old(said: Any) -> None:
+        said["messages"][0]["internal_date"] = -(10**14)
+
+    def worded(said: Any) -> None:
+        said["messages"][0]["keywords"] = ["x" * 101, "good", *(f"k{number}" for number in range(500))]
+
+    taken = space.take(rewritten(archive, edited("mail/INBOX.json", old)))
+    assert {one.part: one.failed for one in taken.parts}["mail"] == 1
+    assert space.take(rewritten(archive, edited("mail/INBOX.json", worded))).missing == []
+    words = next(row[2] for row in space.mailbox()["INBOX"] if row[2]).split()
+    assert len(words) == 100 and "good" in words and max(map(len, words)) < 100

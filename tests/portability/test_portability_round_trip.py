@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from icalendar import Calendar
@@ -183,3 +185,37 @@ def test_into_postgresql(here: Space, tmp_path: Path) -> None:
             before, after = content(archive), content(there.export()[0])
             assert before.pop("agenda") and after.pop("agenda")
             assert before == after
+
+
+class Killed(BaseException):
+    """A death that nothing catches."""
+
+
+def test_a_death_at_any_step_leaves_nothing_twice(here: Space, tmp_path: Path) -> None:
+    archive, _ = here.export()
+    whole = None
+    for step in (1, 6, 11, *range(14, 100)):
+        there = Space(tmp_path / f"there-{step}")
+        with there.store:
+            calls, write = [0], there.store.write
+
+            def dying(operation: Any, **values: Any) -> Any:
+                done = write(operation, **values)  # noqa: B023  # of this turn
+                calls[0] += 1  # noqa: B023
+                if calls[0] == step:  # noqa: B023
+                    raise Killed
+                return done
+
+            with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
+                patch.setattr(there.store, "write", dying)
+                there.take(archive)
+            ended = calls[0] < step
+            there.take(archive)
+            found = content(there.export()[0])
+            found["agenda"] = events(found["agenda"])
+            whole = whole or found
+            assert found == whole, step
+        if ended:
+            break
+    else:
+        pytest.fail("it never ended by itself")

@@ -35,8 +35,10 @@ from wire_support import (
     set_fronts,
 )
 
+import activity
 import dossier
 import evidence
+from dossier import documents as every
 from gateway.demo import letters, prepare_demo
 from gateway.demo.cast import DOCTOR
 from gateway.demo.letters import Letter
@@ -160,7 +162,7 @@ def check_once(mortal: Mortal, to: Owner, sent: Letter, doctor: Owner) -> list[s
     with mortal.store() as store:
 
         def documents() -> list[dossier.Document]:
-            return store.read(dossier.documents, store, to.box_id)
+            return store.read(every.documents, store, to.box_id)
 
         def left() -> list[tasks.Task]:
             return [task for queue in tasks.QUEUES for task in store.read(tasks.pending, queue)]
@@ -201,6 +203,29 @@ def test_documents_survive_a_kill_on_their_way_into_the_record(
     with mortal.dying_at(point):
         assert mortal.send_until_taken(victim.address, sent.raw) == 1
     assert check_once(mortal, victim, sent, doctor).count("duplicate") == 0
+
+
+@pytest.mark.parametrize("point", ["invitations.read", "invitations.kept"])
+def test_an_invitation_survives_a_kill_on_its_way_into_the_agenda(
+    mortal: Mortal, victim: Owner, point: str
+) -> None:
+    calendar = "\r\n".join(
+        ["BEGIN:VCALENDAR", "VERSION:2.0", "METHOD:REQUEST", "BEGIN:VEVENT", f"UID:{point}@wire.test",
+         "DTSTAMP:20260101T090000Z", "DTSTART:20300302T090000Z", "SUMMARY:Consultation", "END:VEVENT",
+         "END:VCALENDAR"]
+    )  # fmt: skip
+    raw = letter(victim.address, text=calendar)
+    raw = raw.replace(b"text/plain; charset=utf-8", b"text/calendar; method=REQUEST; charset=utf-8")
+    with mortal.dying_at(point):
+        assert mortal.send_until_taken(victim.address, raw) == 1
+    with mortal.store() as store:
+
+        def entries() -> list[str]:
+            return [one.what for one in store.read(activity.entries, store, victim.box_id)]
+
+        eventually(lambda: "proposal_received" in entries())
+        eventually(lambda: not store.read(tasks.pending, tasks.INVITATIONS))
+        assert entries().count("proposal_received") == 1
 
 
 @pytest.mark.parametrize("point", WRITER + FRONT)
