@@ -28,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What an archive may cost, in octets: its directory, the manifest, one text that is read whole, one file
     that is, all files inflated; ``ratio`` of inflated to stored octets, above ``ratio_from``."""
 
-    directory: int = 128 * 1024 * 1024
+    directory: int = 32 * 1024 * 1024
     manifest: int = 256 * 1024 * 1024
     text: int = 64 * 1024 * 1024
     file: int = 256 * 1024 * 1024
