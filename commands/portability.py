@@ -77,7 +77,10 @@ def import_(
     if json:
         show(msgspec.to_builtins(result), json)
     else:
-        show([msgspec.to_builtins(one) for one in result.parts], json)
+        rows: list[dict[str, object]] = [msgspec.to_builtins(one) for one in result.parts]
+        if dry_run:  # what is there already is not looked at
+            rows = [{"part": one.part, "in the archive": one.came} for one in result.parts]
+        show(rows, json)
         typer.echo(f"the archive is of {moment(result.made_at)}{'; nothing was changed' if dry_run else ''}")
         for sentence in result.listed:
             typer.echo(f"not taken over: {sentence}")

@@ -139,7 +139,8 @@ def _line(one: Activity, reader: Actor, title: Title) -> Line:
     why = _why(one.rule, himself=reader.by == "patient")
     label = annuaire.profession_label(one.details.profession)
     known = Known(
-        me=one.by == reader.by and one.ident == reader.ident,
+        # support reads what the patient reads: to him, support is not "you"
+        me=one.by == reader.by != "operator" and one.ident == reader.ident,
         title=title.text,
         gone=title.gone,
         profession=Words(label[0].lower(), label[1]),

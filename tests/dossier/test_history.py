@@ -60,6 +60,8 @@ def test_reading_it_is_in_it(store: Store, marie: Patient) -> None:
     read = [one for one in history_for(store, marie.box_id, marie.actor) if one.what == "history_read"]
     assert [one.by for one in read] == ["patient", "operator"]
     assert "appel du 12 mars" in read[1].french
+    (own,) = history_for(store, marie.box_id, SUPPORT, Asked(by=("operator",)), limit=1)
+    assert "Vous" not in own.french  # the patient would take it for himself
     with pytest.raises(RightsError):
         history_for(store, marie.box_id, DOCTOR)
     (refused,) = history_for(store, marie.box_id, marie.actor, Asked(refused=True))
