@@ -98,13 +98,15 @@ def put_document(tx: Tx, new: NewDocument) -> Filed:
     """File a document within a transaction; the part of :func:`file_document` other operations use.
 
     Nothing is written when it raises :class:`DossierError`: ``dossier.unique_id`` (the id is taken by other
-    content), ``dossier.version`` (900: not newer than what the set holds, or what it replaces is not
-    current), ``dossier.author`` (901: someone else's document). A document of the ``past`` is never refused
-    for its age or author: what is here already and is newer stays current.
+    content), ``dossier.deleted`` (it was deleted), ``dossier.version`` (900: not newer than what the set
+    holds, or what it replaces is not current), ``dossier.author`` (901: someone else's document). A document
+    of the ``past`` is never refused for its age or author: what is here already and is newer stays current.
     """
     evidence.hold(tx)  # before rows are locked: what is hidden or marked here is evidence too
     same = _row(tx.conn, document.c.box_id == new.box_id, document.c.unique_id == new.unique_id)
     if same is not None:
+        if same.status == DELETED:  # "duplicate" would tell the sender that it is there
+            raise DossierError("dossier.deleted", "the document with this id was deleted by its author")
         if bytes(same.content_sha256) == new.content_sha256:
             return Filed(same.document_id, "duplicate")
         raise DossierError("dossier.unique_id", "a document with this id and another content is on record")
@@ -357,10 +359,12 @@ def versions(conn: Connection, store: Store, box_id: int, document_id: int) -> l
 
 
 def is_filed(conn: Connection, box_id: int, unique_id: str, content_sha256: bytes) -> bool:
-    """True when this very document is on record: filing it again would change nothing."""
+    """True when this very document is on record, not deleted: filing it again would change nothing."""
     found = conn.execute(
         select(document.c.content_sha256).where(
-            document.c.box_id == box_id, document.c.unique_id == unique_id
+            document.c.box_id == box_id,
+            document.c.unique_id == unique_id,
+            document.c.status != DELETED,
         )
     ).scalar_one_or_none()
     return found is not None and bytes(found) == content_sha256

@@ -13,9 +13,10 @@ _APPLICATION: Final = {"dossier.version": 900, "dossier.author": 901}
 class DossierError(PasserelleError):
     """A document or a request that the record refuses; ``application`` is 900, 901 or 906 by its rule.
 
-    Rules: ``dossier.version`` (900), ``dossier.author`` (901), ``dossier.unique_id``, ``dossier.unknown``,
-    ``dossier.media``, ``dossier.image``, ``dossier.size``, ``dossier.title``, ``dossier.category``,
-    ``dossier.date``, ``dossier.type``, ``dossier.cda``, ``dossier.together``, ``dossier.identifier``.
+    Rules: ``dossier.version`` (900), ``dossier.author`` (901), ``dossier.unique_id``, ``dossier.deleted``,
+    ``dossier.unknown``, ``dossier.media``, ``dossier.image``, ``dossier.size``, ``dossier.title``,
+    ``dossier.category``, ``dossier.date``, ``dossier.type``, ``dossier.cda``, ``dossier.together``,
+    ``dossier.identifier``.
     """
 
     code = 554

@@ -39,7 +39,7 @@ _TOLD = frozenset(
         "dossier.reason",
     }
 )
-_CONFLICTS = frozenset({"dossier.unique_id", "dossier.version", "dossier.author"})
+_CONFLICTS = frozenset({"dossier.unique_id", "dossier.deleted", "dossier.version", "dossier.author"})
 _LARGEST_ID = 2**63 - 1
 _NOWHERE = "there is no such document, or it is not for who asks"
 

@@ -192,7 +192,10 @@ def test_delete(store: Store, box: int) -> None:
         )
     assert listed(store, box) == []
     assert [document.status for document in listed(store, box, history=True)] == ["deleted"]
-    assert filed(store, new(store, box, 1)).outcome == "duplicate"  # a deleted id does not come back
+    assert refused(store, new(store, box, 1)) == (
+        "dossier.deleted",
+        906,
+    )  # it does not come back, and that is told
     revived = new(store, box, 2, version=2, replaces=["1.2.1"])
     assert refused(store, revived) == ("dossier.version", 900)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import dossier
@@ -154,6 +155,21 @@ def test_a_number_that_nobody_comes_with_is_not_blocked(record: Record, ident: s
     with pytest.raises(InvalidInputError) as caught:
         rights.block(record.store, record.box_id, record.patient, ident)
     assert caught.value.rule == "dossier.professional"
+
+
+def test_a_hospital_is_not_one_reader(desk: Desk) -> None:
+    """Who works where a document was written reads it when he is let in, as anybody."""
+    filed = desk.deposit(actor=DOCTOR, **REPORT)
+    mate = msgspec.structs.replace(DOCTOR, ident="810000000009", address="paul@hopital.mssante.fr")
+    assert desk.seen(mate) == []
+    with pytest.raises(RightsError) as caught:
+        desk.bytes_of(filed.document_id, mate)
+    assert caught.value.rule == "dossier.not_authorised"
+    rights.authorise(desk.store, desk.box_id, desk.me, mate.ident)
+    assert desk.bytes_of(filed.document_id, mate)
+    rights.mask(desk.store, desk.box_id, desk.me, filed.document_id)
+    assert desk.seen(mate) == [] and len(desk.seen(DOCTOR)) == 1
+    assert dossier.remove(desk.store, desk.box_id, mate, filed.document_id).outcome == "deleted"
 
 
 def test_what_is_said_to_be_of_the_past_takes_no_newer_place(desk: Desk) -> None:
