@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.common import DEFAULT_HOME, Home, Json, fail, moment, open_store, reported, show
+from commands.record import Ins, open_record
 
 if TYPE_CHECKING:
     from store import Store
-
-Ins = Annotated[str, typer.Argument(metavar="INS", help="The patient's matricule, 15 characters.")]
 
 
 def _box(store: Store, ins: str) -> int:
@@ -61,23 +60,19 @@ def history(
     """
     import msgspec
 
-    from activity import PROFESSIONALS, Actor, Asked
-    from commands.patient_bulk import actor
+    from activity import PROFESSIONALS, Asked
     from dossier import history_csv, history_for
     from store import InvalidInputError, write_private
 
-    if not reason.strip():
-        fail(InvalidInputError("history.reason", "say why: who asked, when"))
     if csv is not None and csv.exists():
         fail(InvalidInputError("history.file", f"{csv} exists already: nothing is overwritten"))
     asked = Asked(refused=refused, by=PROFESSIONALS if professionals else ())
     first = _day(since) if since else 0
     last = _day(until, after=True) if until else None
-    with open_store(home) as store:
-        who = Actor(by="operator", ident=actor(), reason=reason.strip())
+    with open_record(home, ins, reason) as (store, box_id, who):
         lines = history_for(
             store,
-            _box(store, ins),
+            box_id,
             who,
             asked,
             since=first,
@@ -119,7 +114,7 @@ def notices(
             if wish not in WISHES:
                 fail(InvalidInputError("notices.wish", f"one of: {', '.join(WISHES)}"))
             if not reason.strip():
-                fail(InvalidInputError("history.reason", "say why: who asked, when"))
+                fail(InvalidInputError("dossier.reason", "say why: who asked, when"))
             who = Actor(by="operator", ident=actor(), reason=reason.strip())
             set_wish(store, box_id, who, wish, ins=normalise(person or ins))
         found = store.read(notices_of, box_id)

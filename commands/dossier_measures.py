@@ -7,19 +7,14 @@ these verbs touch stands in the patient's history.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from commands.common import DEFAULT_HOME, Home, Json, fail, moment, open_store, reported, show
-
-if TYPE_CHECKING:
-    from activity import Actor
-    from store import Store
+from commands.common import DEFAULT_HOME, Home, Json, fail, moment, reported, show
+from commands.record import Ins, Reason, open_record
 
 app = typer.Typer(no_args_is_help=True)
-Ins = Annotated[str, typer.Argument(metavar="INS", help="The patient's matricule, 15 characters.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why: the patient's request, its date. Kept.")]
 _SHOWN_FAULTS = 20
 
 
@@ -85,9 +80,7 @@ def count(ins: Ins, reason: Reason, home: Home = DEFAULT_HOME, json: Json = Fals
     import activity
     from dossier.measures import held
 
-    with open_store(home) as store:
-        box_id = _box(store, ins)
-        actor = _operator(reason)
+    with open_record(home, ins, reason) as (store, box_id, actor):
         entry = activity.entry(store, box_id, actor, "measures_counted", kind="measure")
         store.write(activity.record, entry=entry)
         found = store.read(held, box_id)
@@ -120,9 +113,8 @@ def import_(
 
     from dossier.measures import import_measures
 
-    with open_store(home) as store, file.open("rb") as opened:
-        box_id = _box(store, ins)
-        report = import_measures(store, box_id, _operator(reason), opened, zone=zone, dry_run=dry_run)
+    with open_record(home, ins, reason) as (store, box_id, actor), file.open("rb") as opened:
+        report = import_measures(store, box_id, actor, opened, zone=zone, dry_run=dry_run)
     row = msgspec.to_builtins(report)
     show(row if json else {name: row[name] for name in row if name != "bad"}, json)
     if not json:
@@ -130,22 +122,3 @@ def import_(
             typer.echo(f"line {bad.line}: {bad.english} [{bad.rule}]", err=True)
         if report.bad_count > _SHOWN_FAULTS:
             typer.echo(f"… and {report.bad_count - _SHOWN_FAULTS} more lines; --json tells 200", err=True)
-
-
-def _operator(reason: str) -> Actor:
-    from activity import Actor
-    from commands.patient_bulk import actor
-    from store import InvalidInputError
-
-    if not reason.strip():
-        fail(InvalidInputError("dossier.reason", "a written reason is needed"))
-    return Actor(by="operator", ident=actor(), reason=reason)
-
-
-def _box(store: Store, ins: str) -> int:
-    from patients import UnknownPatientError, normalise, profile
-
-    found = store.read(profile, normalise(ins))
-    if found is None or found.box_id is None:
-        raise UnknownPatientError
-    return found.box_id

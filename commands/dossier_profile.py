@@ -8,19 +8,14 @@ in the patient's history.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from commands.common import DEFAULT_HOME, Home, Json, open_store, reported, show
-
-if TYPE_CHECKING:
-    from activity import Actor
-    from store import Store
+from commands.common import DEFAULT_HOME, Home, Json, reported, show
+from commands.record import Ins, Reason, open_record
 
 app = typer.Typer(help="The medical profile, without reading it.", no_args_is_help=True)
-Ins = Annotated[str, typer.Argument(metavar="INS", help="The patient's matricule, 15 characters.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why: the patient's written request, its date. Kept.")]
 
 
 @app.callback()
@@ -35,8 +30,7 @@ def counts(ins: Ins, reason: Reason, home: Home = DEFAULT_HOME, json: Json = Fal
     import activity
     from dossier import health
 
-    with open_store(home) as store:
-        box_id, who = _box(store, ins), _actor(reason)
+    with open_record(home, ins, reason) as (store, box_id, who):
         entry = activity.entry(store, box_id, who, "profile_read", more={"counts": "yes"})
         store.write(activity.record, entry=entry)
         held = store.read(health.counts, box_id)
@@ -61,8 +55,8 @@ def import_(
     from dossier import health
 
     resources = health.resources_of(file.read_bytes())
-    with open_store(home) as store:
-        report = health.import_fhir(store, _box(store, ins), _actor(reason), resources)
+    with open_record(home, ins, reason) as (store, box_id, who):
+        report = health.import_fhir(store, box_id, who, resources)
     show({"added": report.added, "no items": report.other, "refused": report.bad_count}, json)
     for bad in report.bad:
         typer.echo(f"resource {bad.number} ({bad.resource}): {bad.reason}", err=True)
@@ -88,32 +82,7 @@ def summary(
         raise InvalidInputError("health.exists", f"{out.name} exists, and is not written over")
     if language not in ("fr", "en"):
         raise InvalidInputError("health.language", "the language is fr or en")
-    with open_store(home) as store:
-        data = summary_pdf(
-            store,
-            _box(store, ins),
-            _actor(reason),
-            language="en" if language == "en" else "fr",
-            large=large,
-        )
+    with open_record(home, ins, reason) as (store, box_id, who):
+        data = summary_pdf(store, box_id, who, language="en" if language == "en" else "fr", large=large)
     write_private(out, data)
     show({"file": str(out), "bytes": len(data)}, json)
-
-
-def _box(store: Store, ins: str) -> int:
-    import patients
-
-    found = store.read(patients.profile, patients.normalise(ins))
-    if found is None or found.box_id is None:
-        raise patients.UnknownPatientError
-    return found.box_id
-
-
-def _actor(reason: str) -> Actor:
-    from activity import Actor
-    from commands.patient_bulk import actor
-    from store import InvalidInputError
-
-    if not reason.strip():
-        raise InvalidInputError("health.reason", "--reason names the patient's written request")
-    return Actor(by="operator", ident=actor(), reason=reason)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.common import DEFAULT_HOME, Home, Json, fail, moment, open_store, reported, show
+from commands.common import DEFAULT_HOME, Home, Json, moment, open_store, reported, show
+from commands.record import Ins, Reason, open_record
 
 if TYPE_CHECKING:
     from activity import Actor
@@ -21,34 +20,13 @@ app = typer.Typer(help="Who may do what with a record.", no_args_is_help=True)
 matrix_app = typer.Typer(help="The habilitation matrix: which profession reads what.", no_args_is_help=True)
 app.add_typer(matrix_app, name="matrix")
 
-Ins = Annotated[str, typer.Argument(metavar="INS", help="The patient's matricule, 15 characters.")]
 Professional = Annotated[str, typer.Argument(metavar="ID", help="IdNat_PS: 8 and the RPPS number.")]
 Number = Annotated[int, typer.Argument(metavar="DOCUMENT", help="See `passerelle dossier list`.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why: the patient's written request, its date. Kept.")]
 
 
 @app.callback()
 def group() -> None:
     """Who may do what with a record: changed at the patient's written request, each use in his history."""
-
-
-@contextmanager
-def _record(home: Path, ins: str, reason: str) -> Iterator[tuple[Store, int, Actor]]:
-    """The store, the patient's box, and who acts with his reason."""
-    from activity import Actor
-    from commands.patient_bulk import actor
-    from patients import UnknownPatientError, normalise, profile
-    from store import InvalidInputError, NotFoundError
-
-    if not reason.strip():
-        fail(InvalidInputError("dossier.reason", "give --reason: why, and who asked for it"))
-    with open_store(home) as store:
-        found = store.read(profile, normalise(ins))
-        if found is None:
-            raise UnknownPatientError
-        if found.box_id is None:
-            raise NotFoundError("dossier.closed", "this patient has no record")
-        yield store, found.box_id, Actor(by="operator", ident=actor(), reason=reason.strip())
 
 
 def _told(changed: bool, json: bool, **said: object) -> None:
@@ -66,7 +44,7 @@ def block(
     """Shut a record to a professional."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.block(store, box_id, who, professional)
     _told(changed, json, blocked=professional)
 
@@ -79,7 +57,7 @@ def unblock(
     """End a block; the professional has to be authorised anew."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.unblock(store, box_id, who, professional)
     _told(changed, json, unblocked=professional)
 
@@ -92,7 +70,7 @@ def authorise(
     """Let a professional in, until he is blocked."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.authorise(store, box_id, who, professional)
     _told(changed, json, authorised=professional)
 
@@ -105,7 +83,7 @@ def appoint(
     """Make a physician the treating one, in the place of whoever was."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.appoint(store, box_id, who, professional)
     _told(changed, json, treating=professional)
 
@@ -116,7 +94,7 @@ def dismiss(ins: Ins, reason: Reason = "", home: Home = DEFAULT_HOME, json: Json
     """Have no treating physician any more."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.dismiss(store, box_id, who)
     _told(changed, json, treating="")
 
@@ -138,7 +116,7 @@ def emergency(
     """Allow or refuse what emergencies may do."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.set_emergency(store, box_id, who, regulation=regulation, break_glass=break_glass)
     _told(changed, json, regulation=regulation, break_glass=break_glass)
 
@@ -160,7 +138,7 @@ def mask(
     from dossier import rights
 
     _one_or_all(document, every)
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.mask_all(store, box_id, who) if every else rights.mask(store, box_id, who, document)
     _told(changed, json, masked="all" if every else document)
 
@@ -179,7 +157,7 @@ def unmask(
     from dossier import rights
 
     _one_or_all(document, every)
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = (
             rights.unmask_all(store, box_id, who) if every else rights.unmask(store, box_id, who, document)
         )
@@ -201,7 +179,7 @@ def announce(
     """Make a withheld document visible to the patient, who was told what it says; it cannot be undone."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.announce(store, box_id, who, document)
     _told(changed, json, announced=document)
 
@@ -214,7 +192,7 @@ def hide(
     """Hide a document from legal representatives; its author, or the patient once of age, shows it again."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         changed = rights.hide(store, box_id, who, document)
     _told(changed, json, hidden=document)
 
@@ -228,7 +206,7 @@ def show_(ins: Ins, reason: Reason = "", home: Home = DEFAULT_HOME, json: Json =
     """The rights to a record as they stand."""
     from dossier import rights
 
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         _trace(store, box_id, who)
         held = store.read(rights.rights_of, box_id)
     marks = held.marks.items()
@@ -279,7 +257,7 @@ def explain(
     if purpose not in ("normal", "regulation", "break_glass"):
         raise InvalidInputError("dossier.purpose", "a purpose is normal, regulation or break_glass")
     past = None if at is None else int(at.astimezone().timestamp() * 1000)
-    with _record(home, ins, reason) as (store, box_id, who):
+    with open_record(home, ins, reason) as (store, box_id, who):
         _trace(store, box_id, who)
         if professional:
             asked = store.read(

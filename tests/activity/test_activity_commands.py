@@ -51,7 +51,7 @@ def told(home: Path, *words: str) -> Any:
 
 def test_support_reads_what_the_patient_reads_and_is_in_it(home: Path) -> None:
     code, text = run(home, "dossier", "history", INS, "--reason", " ")
-    assert code == 1 and "history.reason" in text
+    assert code == 1 and "dossier.reason" in text
     lines = told(home, "dossier", "history", INS, "--reason", "appel du 3 mai")
     assert [one["what"] for one in lines] == [
         "history_read",
@@ -85,7 +85,7 @@ def test_the_history_as_a_file(home: Path, tmp_path: Path) -> None:
 
 def test_a_wish_is_written_down_with_its_reason(home: Path) -> None:
     assert run(home, "dossier", "notices", INS)[1].strip() == "nobody was told anything yet"
-    assert "history.reason" in run(home, "dossier", "notices", INS, "--wish", "daily")[1]
+    assert "dossier.reason" in run(home, "dossier", "notices", INS, "--wish", "daily")[1]
     assert "notices.wish" in run(home, "dossier", "notices", INS, "--wish", "hourly", "--reason", "x")[1]
     other = ("--person", matricule(9), "--wish", "daily", "--reason", "x")
     assert "actor.stranger" in run(home, "dossier", "notices", INS, *other)[1]

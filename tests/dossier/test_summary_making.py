@@ -147,7 +147,7 @@ def test_the_verbs(record: Record, tmp_path: Path) -> None:
         return result.exit_code, result.output
 
     assert run("profile", "counts", PATIENT)[0] == 2  # without a reason
-    assert "[health.reason]" in run("profile", "counts", PATIENT, "--reason", " ")[1]
+    assert "[dossier.reason]" in run("profile", "counts", PATIENT, "--reason", " ")[1]
     why = ("--reason", "courrier du 3 mars")
     code, text = run("profile", "import", PATIENT, str(bundle), *why)
     assert code == 1
