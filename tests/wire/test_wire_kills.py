@@ -80,6 +80,7 @@ class Mortal(Space):
         self.armed[party].write_text(point)
         yield
         eventually(lambda: not self.armed[party].exists())
+        time.sleep(0.2)  # the file goes first, then the process
         self.revive()
 
     def send_until_taken(self, to: str, raw: bytes, sender: str = DOCTOR.address) -> int:
@@ -270,6 +271,7 @@ def test_the_other_gateway_may_die_while_it_takes_over(
     with mortal.store() as store:
 
         def again() -> bool:
+            mortal.revive()
             left = store.read(tasks.pending, tasks.RELAY)
             for task in left:
                 if task.state == "due":
