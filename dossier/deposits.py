@@ -100,7 +100,7 @@ def _replaced(store: Store, box_id: int, actor: Actor, unique_id: str) -> Docume
     found = store.read(document_by_unique_id, store, box_id, unique_id)
     if found is None:
         unknown = refuse("dossier.unknown", kept=True)
-        rights.refused(store, box_id, actor, unknown, what="document_replaced", kind="document")
+        raise rights.refusal(store, box_id, actor, unknown, what="document_replaced", kind="document")
     rights.require(store, box_id, actor, "replace", what="document_replaced", document_id=found.document_id)
     return found
 

@@ -120,7 +120,7 @@ def _tell_lost(store: Store, asked: Question, what: What) -> None:
     decision = store.read(judge, asked)
     if not decision.allowed:
         subject = str(asked.document_id) if asked.document_id else ""
-        rights.refused(
+        raise rights.refusal(
             store, asked.box_id, asked.actor, decision, what=what, kind="document", subject=subject
         )
 

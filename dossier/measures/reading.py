@@ -20,7 +20,7 @@ from dossier.measures.kinds import KINDS, Kind, Quantity
 from dossier.measures.model import CURRENT, REMOVED, Measure, Sealed, Status, Who, end_place, place
 from dossier.measures.moments import Moment
 from dossier.measures.tables import measure
-from dossier.rights.decisions import Question, note_judged
+from dossier.rights.decisions import Question, note_allowed
 from store import Prepared, Sealer, Store
 
 #: The most measures of one kind that one reading opens.
@@ -145,9 +145,7 @@ def traced(store: Store, box_id: int, actor: Actor, kinds: Iterable[Kind]) -> No
     asked = Question(box_id=box_id, actor=actor, action="read_measures")
     more = {"kinds": " ".join(kinds)}
     entry = activity.entry(store, box_id, actor, "measures_read", kind="measure", more=more)
-    decision = store.write(note_judged, asked=asked, entry=entry)
-    if not decision.allowed:  # the right ended meanwhile
-        rights.refused(store, box_id, actor, decision, what="measures_read", kind="measure")
+    note_allowed(store, asked, entry)
 
 
 def _several(

@@ -21,7 +21,7 @@ from dossier.rights.changes import (
     unmask_all,
     withhold,
 )
-from dossier.rights.decisions import Question, error_of, judge, may, question, refused, require
+from dossier.rights.decisions import Question, error_of, judge, may, question, refusal, require
 from dossier.rights.errors import MatrixError, RightsError
 from dossier.rights.explain import Explained, explain, professional
 from dossier.rights.facts import facts_of
@@ -80,7 +80,7 @@ __all__ = [
     "may",
     "professional",
     "question",
-    "refused",
+    "refusal",
     "require",
     "rights_of",
     "set_emergency",

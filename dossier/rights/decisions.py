@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -121,20 +121,6 @@ def refusal(
     return error_of(decision)
 
 
-def refused(
-    store: Store,
-    box_id: int,
-    actor: Actor,
-    decision: Decision,
-    *,
-    what: What,
-    kind: Kind = "record",
-    subject: str = "",
-) -> NoReturn:
-    """Write a refusal to the journal and raise it, as :func:`require` does."""
-    raise refusal(store, box_id, actor, decision, what=what, kind=kind, subject=subject)
-
-
 def error_of(decision: Decision) -> RightsError | NotFoundError:
     """The error that a refusal is to who asked: what is kept from him does not exist."""
     if decision.kept:
@@ -150,6 +136,24 @@ def note_judged(tx: Tx, *, asked: Question, entry: Entry) -> Decision:
     if decision.allowed:
         activity.note(tx, entry)
     return decision
+
+
+def note_allowed(store: Store, asked: Question, entry: Entry) -> None:
+    """Write the entry of what was decided, if it still is; else the refusal, raised as by :func:`require`.
+
+    Blocking: the right may have ended since it was asked for.
+    """
+    decision = store.write(note_judged, asked=asked, entry=entry)
+    if not decision.allowed:
+        raise refusal(
+            store,
+            asked.box_id,
+            asked.actor,
+            decision,
+            what=entry.what,
+            kind=entry.kind,
+            subject=entry.subject,
+        )
 
 
 @operation("dossier.note_listed")

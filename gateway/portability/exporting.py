@@ -100,7 +100,7 @@ def export_archive(
     asked = store.read(rights.question, store, box_id, actor, "export")
     decision = store.write(note_export, asked=asked, entry=entry)
     if not decision.allowed:
-        rights.refused(store, box_id, actor, decision, what="archive_exported")
+        raise rights.refusal(store, box_id, actor, decision, what="archive_exported")
     archive = ArchiveWriter(out, plan.moment)
     try:
         return _write(store, box_id, plan, archive, tell)
