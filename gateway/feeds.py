@@ -14,10 +14,9 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 import structlog
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 import agenda
 from store import PasserelleError, Store
@@ -71,23 +70,22 @@ class Feeds:
         self._tokens = Rate(PER_TOKEN, clock)
         self._strangers = Rate(PER_PEER, clock)
 
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/agenda/{name}", self._feed, methods=["GET", "HEAD"]),
-                Route("/robots.txt", _robots, methods=["GET", "HEAD"]),
-            ]
-        )
+    def routes(self) -> list[BaseRoute]:
+        """What is served: the feeds, and what search engines may read (nothing)."""
+        return [
+            Route("/agenda/{name}.ics", self._feed, methods=["GET", "HEAD"]),
+            Route("/robots.txt", _robots, methods=["GET", "HEAD"]),
+        ]
 
     async def _feed(self, request: Request) -> Response:
         peer = (request.client.host if request.client is not None else "").encode()
-        token, ending = request.path_params["name"][:-4], request.path_params["name"][-4:]
+        token = request.path_params["name"]
         key = hashlib.sha256(token.encode()).digest()
         if self._tokens.full(key) or self._strangers.full(peer):
             return _answer(429, "Trop de demandes. Too many requests.\n", {"Retry-After": "60"})
         self._tokens.count(key)
         served = None
-        if ending == ".ics" and _TOKEN.fullmatch(token):
+        if _TOKEN.fullmatch(token):
             try:
                 served = await self._store.in_thread(agenda.serve_feed, self._store, token)
             except PasserelleError as error:

@@ -21,9 +21,7 @@ import patients
 from certs import LiveTls, OnlineTrust, ending, operators_context, server_context
 from gateway.dmp_bridge import FilingWorker, LocalDossier, read_deposited_cda
 from gateway.dmp_bridge import Policy as FilingPolicy
-from gateway.feeds import Feeds
 from gateway.freshness import Refresher, authorised
-from gateway.http import HttpServer
 from gateway.imap import ImapServer
 from gateway.invitations import Invitations
 from gateway.keyring import LiveSigner, keystore
@@ -40,6 +38,7 @@ from gateway.routing import Router, forget_deliveries
 from gateway.settings import Settings
 from gateway.smtp import Limits, RelayWorker, Route, Routes, Schedule, SmtpServer
 from gateway.trust_keeping import FETCH_S, LOOK_S, STATUS_S, TrustKeeper
+from gateway.web import PatientsDoor
 from store import PasserelleError, Store, now_ms, tasks
 
 log = structlog.get_logger("server")
@@ -145,7 +144,7 @@ class Front(_Part):
         )
         self.ldap, self.ldap_starttls = self._ldap(implicit_tls=True), self._ldap(implicit_tls=False)
         self.fhir = ProfessionalsDoor(home, settings, store, self.trust, asking, read_deposited_cda)
-        self.web = HttpServer(Feeds(store).app(), self._door(), name="web")
+        self.web = PatientsDoor(home, settings, store, self.router, self._door())
 
     def _door(self) -> ssl.SSLContext:
         """Of a port where no client certificate is wanted."""

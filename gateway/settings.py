@@ -94,7 +94,7 @@ class PortsSection(_Section):
     imap: HostPort = Field("127.0.0.1:9930", description="IMAP: implicit TLS")
     ldap: HostPort = Field("", description="LDAP view of the directory: implicit TLS (ldaps)")
     ldap_starttls: HostPort = Field("", description="the same for clients that begin with StartTLS")
-    web: HostPort = Field("", description="patients' pages, so far the private calendar feed: HTTPS")
+    web: HostPort = Field("", description="patients' pages and calendar feeds: HTTPS (docs/webmail.md)")
     metrics: HostPort = Field("", description="figures for Prometheus: plain HTTP, for a loopback address")
     fhir: HostPort = Field("", description="the professionals' door: FHIR over HTTPS (docs/fhir.md)")
 
@@ -216,6 +216,13 @@ class SigninSection(_Section):
     )
 
 
+class WebSection(_Section):
+    """The patients' pages, where `ports.web` is given; see docs/webmail.md."""
+
+    guest: bool = Field(True, description="whether strangers may look around with sample data")
+    help_phone: str = Field("3422", max_length=32, description="who is called for help")
+
+
 class NoticesSection(_Section):
     """E-mails that tell a patient, without any content, that there is something new; see docs/activity.md.
 
@@ -301,6 +308,7 @@ class Settings(_Section):
     ldap: LdapSection = LdapSection()
     patients: PatientsSection = PatientsSection()
     signin: SigninSection = SigninSection()
+    web: WebSection = WebSection()
     notices: NoticesSection = NoticesSection()
     franceconnect: FranceconnectSection = FranceconnectSection()
     prosante: ProsanteSection = ProsanteSection()

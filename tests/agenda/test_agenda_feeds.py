@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 from sqlalchemy import select
 
 import agenda
@@ -109,7 +110,7 @@ def seconds() -> list[float]:
 
 @pytest.fixture
 def ask(store: Store, seconds: list[float]) -> Callable[..., Awaitable[httpx.Response]]:
-    transport = httpx.ASGITransport(Feeds(store, clock=lambda: seconds[0]).app())
+    transport = httpx.ASGITransport(Starlette(routes=Feeds(store, clock=lambda: seconds[0]).routes()))
 
     async def get(path: str, method: str = "GET", **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="https://a.test") as client:

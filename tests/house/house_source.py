@@ -21,6 +21,7 @@ PRODUCT = (
     "gateway",
     "patients",
     "store",
+    "webmail",
     "cli.py",
 )
 _NOT_OURS = {".git", ".venv", "build", "dist", "artefacts", "demo-home", ".demo", "__pycache__"}

@@ -1,0 +1,1 @@
+"""The mail pages: lists and conversations, one letter, writing."""

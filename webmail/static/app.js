@@ -1,0 +1,2 @@
+// What pages do better with a script; each page works without.
+"use strict";

@@ -1,0 +1,79 @@
+"""Who is there, and whose space is shown."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+import activity
+import patients
+from patients import Profile
+from patients.signin import Session
+from store import Store
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A signed-in person in a space: his own, or that of somebody he represents.
+
+    ``profile`` is of whose space it is (its ``box_id`` and ``address`` are there as ``box_id``, ``address``),
+    ``person`` of who signed in; ``actor`` tells the rooms who acts. ``minors`` are whom he represents.
+    In a guest's visit ``store`` is that of the sample data, and nothing is written.
+    """
+
+    session: Session
+    token: str = field(repr=False)
+    store: Store = field(repr=False)
+    person: Profile
+    profile: Profile
+    actor: activity.Actor
+    minors: tuple[Profile, ...] = ()
+    guest: bool = False
+
+    @property
+    def ins(self) -> str:
+        """Of who signed in."""
+        return self.person.ins
+
+    @property
+    def own(self) -> bool:
+        """Whether he is in his own space."""
+        return self.person.ins == self.profile.ins
+
+    @property
+    def box_id(self) -> int:
+        assert self.profile.box_id is not None
+        return self.profile.box_id
+
+    @property
+    def address(self) -> str:
+        return self.profile.address
+
+    @property
+    def form_key(self) -> str:
+        """What forms carry: bound to the session and to the space, so that one made in a child's space is
+        refused after another tab went elsewhere."""
+        return form_key(self.token, f"{self.box_id}")
+
+
+def form_key(secret: str, place: str) -> str:
+    """The token of forms (synchroniser token made from a secret of the session, nothing is kept)."""
+    return hmac.digest(secret.encode(), f"formulaire {place}".encode(), "sha256").hex()[:40]
+
+
+def look(
+    conn: Connection, store: Store, session: Session, token: str, wanted: str, guest: bool
+) -> Visit | None:
+    """The visit of a session; ``wanted`` is the box id that the browser names, whatever it is worth."""
+    person = patients.profile(conn, session.ins)
+    if person is None:
+        return None
+    found = (patients.profile(conn, one.ins) for one in patients.minors_of(conn, session.ins))
+    minors = tuple(one for one in found if one is not None and one.state == "activated" and one.box_id)
+    shown = next((one for one in minors if str(one.box_id) == wanted), person)
+    if shown.box_id is None:
+        return None
+    actor = activity.person(conn, shown.box_id, session.ins)
+    return Visit(session, token, store, person, shown, actor, minors, guest)
