@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from gateway.feeds import Feeds
 from gateway.http import HttpServer, Limits
 from gateway.routing import Router
+from gateway.sample import SampleHouse
 from gateway.settings import Settings
 from gateway.signin import SignIn
 from store import Store
@@ -38,6 +39,7 @@ class PatientsDoor:
             lifetimes=self._signin.lifetimes,
             passkeys=self._signin.passkeys,
             federation=self._signin.federation,
+            guests=SampleHouse() if settings.web.guest else None,
         )
         limits = Limits(body=settings.gateway.message_size + _ROOM, per_peer=_PER_PEER)
         self.app = pages(self.kit, Feeds(store).routes())
@@ -54,6 +56,8 @@ class PatientsDoor:
     async def close(self) -> None:
         """Let requests under way end, send the codes that wait, then let go of connections."""
         await self.server.close()
+        if self.kit.guests is not None:
+            await self.kit.guests.close()
         await self._signin.close()
 
 
@@ -67,6 +71,5 @@ def wants_of(settings: Settings) -> Wants:
         message_size=settings.gateway.message_size,
         origin=settings.signin.origin.rstrip("/"),
         identity_origins=(f"{issuer.scheme}://{issuer.netloc}",) if issuer.netloc else (),
-        guest=settings.web.guest,
         help_phone=settings.web.help_phone,
     )

@@ -5,6 +5,6 @@ of a :class:`Kit`. A request becomes a :class:`webmail.turn.Turn`; each page mod
 """
 
 from webmail.app import pages
-from webmail.kit import Kit, Wants
+from webmail.kit import Guest, GuestHouse, Kit, Wants
 
-__all__ = ["Kit", "Wants", "pages"]
+__all__ = ["Guest", "GuestHouse", "Kit", "Wants", "pages"]

@@ -8,14 +8,17 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from webmail import welcome
+from webmail import guests, welcome
 from webmail.kit import Kit
 from webmail.serving import ROUTES as FILES
+from webmail.writing import routes as writing
 
 #: The rooms of the site, in the order in which a person meets them.
 AREAS: Final[Sequence[Sequence[BaseRoute]]] = (
     FILES,
     welcome.ROUTES,
+    guests.ROUTES,
+    writing.ROUTES,
 )
 
 

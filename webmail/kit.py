@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -24,13 +25,30 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
     message_size: int
     origin: str = ""
     identity_origins: tuple[str, ...] = ()
-    guest: bool = True
     help_phone: str = "3422"
+
+
+class Guest(msgspec.Struct, frozen=True):
+    """A session of the sample's patient, the store that she is in, and the rules there."""
+
+    store: Store
+    router: Router
+    session: signin.Session
+
+
+class GuestHouse(Protocol):
+    """Where guests are received; nothing there is anybody's."""
+
+    async def guest(self) -> Guest:
+        """Who a guest is now; the first one may wait for some seconds."""
+
+    async def close(self) -> None:
+        """Take the sample away."""
 
 
 @dataclass
 class Kit:
-    """``passkeys`` and ``federation`` are None where they are not set up."""
+    """``passkeys``, ``federation`` and ``guests`` are None where they are not set up."""
 
     home: Path
     store: Store
@@ -40,3 +58,4 @@ class Kit:
     lifetimes: signin.Lifetimes = field(default_factory=signin.Lifetimes)
     passkeys: Passkeys | None = None
     federation: Federation | None = None
+    guests: GuestHouse | None = None

@@ -93,13 +93,13 @@ SIDE_DOORS: dict[str, tuple[set[str], str]] = {
     "gateway.routing.model": ({"gateway.smtp"}, "plain data; the rules and the store are not loaded by it"),
     "gateway.smtp.reports": ({"gateway"}, "header encoding for the filing reports"),
     "gateway.dmp_bridge.codes": ({"gateway.demo"}, "the demo makes documents"),
-    "store.schema": ({"webmail"}, "where a message is shown: a look-up that no other room needs"),
+    "store.schema": ({"webmail", "gateway"}, "where a message is shown, and the sample's age of one"),
     "gateway.routing.words": ({"webmail"}, "the French of what the rules decide"),
     "patients.signin.passkeys": ({"gateway", "webmail"}, "a heavy library, loaded by who serves patients' pages only"),
     "patients.signin.openid": ({"gateway"}, "as patients.signin.passkeys"),
     "patients.signin.federation": ({"gateway", "webmail"}, "as patients.signin.passkeys"),
     "patients.signin.issuer": ({"gateway.fhir"}, "as patients.signin.passkeys; whose tokens are believed"),
-    "annuaire.demo": ({"gateway.demo"}, "writes extractions; only for demo and tests"),
+    "annuaire.demo": ({"gateway.demo", "gateway"}, "writes extractions; only for demo and tests"),
 }
 
 # Imports that are not at the top of a module, outside the command line: module -> why
