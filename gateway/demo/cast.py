@@ -55,6 +55,14 @@ BASILE: Final = Patient(ins("1850369123042"), "MARTIN-EXEMPLE", "BASILE", "M", "
 CLEMENCE: Final = Patient(ins("2010113055077"), "PETIT-EXEMPLE", "CLEMENCE", "F", "2001-01-20", "13055")
 
 
+#: What Alice types in the pages: her card (Vitale), how she is reached, her account.
+ALICE_CARD: Final = "123456789"
+ALICE_EMAIL: Final = "alice@courriel.test"
+ALICE_NAME: Final = "alice.demo"
+ALICE_PASSWORD: Final = "quatre hérissons bleus"  # noqa: S105  # of nobody
+TERMS: Final = "2026-1"
+
+
 @dataclass(frozen=True)
 class Professional:
     """A professional's or a structure's mailbox at the hospital's operator."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+
+from PIL import Image
 
 from gateway.demo.cast import DOCTOR, Patient
 from gateway.dmp_bridge import (
@@ -91,6 +94,13 @@ def pdf(title: str) -> bytes:
     out += b"".join(b"%010d 00000 n \n" % place for place in places)
     out += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table)
     return bytes(out)
+
+
+def photograph() -> bytes:
+    """A small picture of nothing."""
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((96, 96)).save(out, "PNG")
+    return out.getvalue()
 
 
 def oid() -> str:

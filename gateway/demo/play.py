@@ -20,6 +20,7 @@ from gateway.demo.cast import ALICE, BASILE, CLEMENCE, COLLEAGUE, DOCTOR, PHARMA
 from gateway.demo.clients import Refused, mailbox, rule_of, same_bytes
 from gateway.demo.companions import Companions
 from gateway.demo.letters import Letter
+from gateway.demo.pages import Pages
 from gateway.demo.scene import Scene
 from gateway.demo.stage import on_stage
 from store import PasserelleError, Store
@@ -65,7 +66,10 @@ class Mission:
 
     def acts(self) -> list[tuple[str, Act]]:
         return [
-            ("Alice activates her space and gets her mailbox", self.activation),
+            (
+                "Alice activates her space in the pages, with her card and a code; she has a mailbox",
+                self.activation,
+            ),
             (
                 "The doctor sends text, a PDF and IHE_XDM.ZIP through his hospital; Alice reads it",
                 self.reading,
@@ -73,6 +77,10 @@ class Mission:
             ("Both documents are in Alice's record, once", self.filing),
             ("A message brought twice by the hospital's operator is delivered once", self.again),
             ("Alice's answer reaches the doctor at the hospital", self.answering),
+            (
+                "In the pages, Alice signs in, reads it, sees it filed, and answers with a photograph",
+                self.webmail,
+            ),
             ("Alice writes first to a pharmacy: accepted, and it arrives", self.pharmacy),
             ("Refused: a stranger's certificate", self.operator("stranger", "sender.certificate")),
             ("Refused: a revoked certificate", self.operator("revoked", "sender.revoked")),
@@ -94,7 +102,9 @@ class Mission:
     # -- what must work
 
     async def activation(self) -> str:
-        await asyncio.to_thread(scene.activate, self.play, self.ours, ALICE)
+        async with Pages(self.play) as pages:
+            await pages.activate()
+        await asyncio.to_thread(scene.app_password, self.play, self.ours, ALICE)
         return ALICE.address
 
     async def reading(self) -> str:
@@ -147,6 +157,18 @@ class Mission:
             served = await box.wait_for(self.answer.message_id)
         assert same_bytes(self.answer, served), "the bytes differ"
         return f"{len(self.answer.raw)} octets, byte for byte"
+
+    async def webmail(self) -> str:
+        async with mailbox(self.play, "hopital", DOCTOR.address) as box, Pages(self.play) as pages:
+            await pages.sign_in()
+            page = await pages.read(self.record.subject)
+            assert "fiche de conseils" in page, "the text is not shown"
+            assert "Déposé dans votre dossier" in page, "the page does not say that it is filed"
+            photograph = ("poignet.png", letters.photograph(), "image/png")
+            await pages.answer("Voici une photographie, docteur.", photograph)
+            served = await box.wait_for("Voici une photographie, docteur.")
+        assert b"poignet.png" in served, "the photograph is not there"
+        return f"{len(served)} octets at the hospital, sent once"
 
     async def pharmacy(self) -> str:
         order = Letter(ALICE.address, PHARMACY.address, "Ordonnance", "Bonjour, puis-je passer ce soir ?")

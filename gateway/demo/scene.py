@@ -81,7 +81,9 @@ class Scene(msgspec.Struct, kw_only=True):
                 lines["base of the directory"] = self.settings(party).ldap_base  # type: ignore[arg-type]  # as above
             if ports.fhir:
                 lines["professionals' door"] = f"https://{ports.fhir}/fhir (their certificates)"
-                lines["private calendar feeds"] = f"https://{ports.web}/agenda/…"
+                lines["patients' pages"] = f"https://localhost:{ports.web.rpartition(':')[2]}/"
+                lines["  Alice signs in with"] = f"{cast.ALICE_NAME}, password: {cast.ALICE_PASSWORD}"
+                lines["  her codes arrive in"] = str(self.home("passerelle") / "run" / "codes")
         lines |= {f"sign-in {address}": password for address, password in self.passwords.items()}
         lines["certificate of the doctor"] = str(self.pki.paths("doctor")[0])
         lines["authorities to trust"] = str(self.root / "pki" / "trust" / "roots")
@@ -138,6 +140,10 @@ def prepare_demo(folder: Path, *, fixed_ports: bool = False) -> Scene:
     ours, theirs = _Ports(*numbers[:4]), _Ports(*numbers[6:])
     ours = replace(ours, fhir=numbers[4], web=numbers[5])
     whitelist = _whitelist(folder, pki)
+    reach = folder / "beneficiaires.csv"
+    reach.write_text(
+        f"ins;card_serial;email\n{cast.ALICE.ins};{cast.ALICE_CARD};{cast.ALICE_EMAIL}\n", encoding="utf-8"
+    )
     extractions = _extractions(folder)
     to_hospital = f"127.0.0.1:{theirs.operators}"
     _home(
@@ -164,6 +170,7 @@ def prepare_demo(folder: Path, *, fixed_ports: bool = False) -> Scene:
         for one in (cast.ALICE, cast.BASILE, cast.CLEMENCE):
             patients.notify(store, one.ins, actor="demo", reason="campaign")
         patients.oppose(store, cast.BASILE.ins, actor="demo", reason="by letter")
+        patients.signin.import_reach(store, reach)
     with Store.open(folder / "hopital") as store:
         _directory(store, folder / "hopital", extractions, whitelist)
         for professional in cast.PROFESSIONALS:
@@ -183,10 +190,10 @@ def save(scene: Scene) -> None:
     path.chmod(0o600)
 
 
-def activate(scene: Scene, store: Store, patient: cast.Patient) -> str:
-    """Alice takes her profile and makes a password for her mail client; returns it."""
-    profile = patients.activate(store, patient.ins, cast.PATIENT_DOMAIN, actor="demo")
-    assert profile.box_id is not None
+def app_password(scene: Scene, store: Store, patient: cast.Patient) -> str:
+    """A password for the mail client of somebody who activated his profile; returns it."""
+    profile = store.read(patients.profile, patient.ins)
+    assert profile is not None and profile.box_id is not None
     secret = patients.add_app_password(store, profile.box_id, "demo")
     scene.passwords[profile.address] = secret
     save(scene)
@@ -218,6 +225,7 @@ def _home(
             "smime": {"certificate": "tls/sign.pem", "key": "tls/sign.key"},
             "whitelist": {"signer_cn": cast.SIGNER_CN, "signer_ou": cast.SIGNER_OU},
             "run": {"fronts": 1, "log_level": "info"},
+            **_signin(ports),
         },
     )
     shutil.copytree(pki.trust, home / "trust", dirs_exist_ok=True)
@@ -227,6 +235,16 @@ def _home(
         key = serialization.load_pem_private_key(issued.key.read_bytes(), None)
         assert isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey)
         pairs.install(role, KeyPair.make(issued.chain, key))
+
+
+def _signin(ports: _Ports) -> dict[str, dict[str, object]]:
+    """Where patients have pages: codes go into ``run/codes``, for whoever plays them."""
+    if not ports.web:
+        return {}
+    return {
+        "signin": {"sender": "file", "terms": cast.TERMS, "origin": f"https://localhost:{ports.web}"},
+        "notices": {"enabled": False},
+    }
 
 
 def _dn(pki: DemoPki, name: str) -> str:

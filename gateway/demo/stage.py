@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from gateway.demo import cast, scene
+from gateway.demo.pages import Pages
 from gateway.demo.scene import Party, Scene
 from store import Store, StoreError
 
@@ -67,8 +68,10 @@ async def _serve(play: Scene) -> None:
         loop.add_signal_handler(number, stop.set)
     async with on_stage(play):
         if cast.ALICE.address not in play.passwords:
+            async with Pages(play) as pages:
+                await pages.activate()
             with Store.open(play.home("passerelle")) as store:
-                await asyncio.to_thread(scene.activate, play, store, cast.ALICE)
+                await asyncio.to_thread(scene.app_password, play, store, cast.ALICE)
         for name, value in play.summary().items():
             print(f"{name:60} {value}", flush=True)
         print("Ctrl-C ends it.", flush=True)

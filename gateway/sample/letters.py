@@ -172,8 +172,12 @@ async def deliver(store: Store, router: Router, letter: Letter) -> None:
         received_at=now_ms() - letter.ago,
         protocol="HTTPS",
     )
-    kind = "patient" if letter.answer else "professional"
-    origin = Origin(kind=kind, box_id=box.box_id, address=sender, id_nat=letter.other.id_nat)
+    origin = Origin(
+        kind="patient" if letter.answer else "professional",
+        box_id=box.box_id,
+        address=sender,
+        id_nat="" if letter.answer else letter.other.id_nat,
+    )
     verdict = await router.accept(origin, envelope, spool, indexer.close(), spool.sha256)
     assert verdict.accepted, verdict
     for address in {sender, to}:
