@@ -4,7 +4,7 @@ It also keeps who is to be told of it, how often, and what he was told already.
 """
 
 from activity.errors import ActivityError
-from activity.journal import counts, entries, entry, note, person, record
+from activity.journal import counts, entries, entry, note, person, record, subjects
 from activity.keeping import Kept, Title, keeps, kept, names, titles
 from activity.model import (
     OTHERS,
@@ -84,6 +84,7 @@ __all__ = [
     "release_notices",
     "sentence",
     "set_wish",
+    "subjects",
     "take_news",
     "titles",
     "who",

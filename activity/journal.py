@@ -166,6 +166,20 @@ def entries(
     ]
 
 
+def subjects(
+    conn: Connection,
+    box_id: int,
+    asked: Asked,
+    *,
+    since: int = 0,
+    until: int | None = None,
+    without: Kept | None = None,
+) -> set[str]:
+    """The ids that the same question of :func:`entries` is about, without its limit; nothing is opened."""
+    query = select(activity.c.subject).where(_those(box_id, asked, since, until, without))
+    return {one for one in conn.execute(query.distinct()).scalars() if one}
+
+
 def counts(
     conn: Connection,
     box_id: int,

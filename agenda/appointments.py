@@ -279,6 +279,14 @@ def occurrences(
     return [one for one in found if cancelled or not one.cancelled]
 
 
+def occurrences_of(one: Appointment, since: int, until: int, *, days_of: str = PARIS) -> list[Occurrence]:
+    """The occurrences of one appointment, which the caller was given, in [``since``, ``until``) (ms);
+    cancelled ones are among them, marked so. Raises :class:`AgendaError` ``agenda.range``."""
+    if not _EARLIEST <= since < until <= _LATEST or until - since > MAX_RANGE:
+        raise AgendaError("agenda.range")
+    return [_occurrence(one, slot) for slot in slots(one.details, since, until, days_of=days_of)]
+
+
 def _occurrence(one: Appointment, slot: Slot) -> Occurrence:
     details, change = one.details, slot.change
     own = change is not None and not change.cancelled

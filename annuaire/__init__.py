@@ -10,7 +10,7 @@ from annuaire.errors import ExtractionError, WhitelistError
 from annuaire.fhir import FhirClient, FhirError, FhirReport, read_key, sync_fhir
 from annuaire.fhir import search_mailboxes as search_fhir
 from annuaire.fhir import searches as fhir_searches
-from annuaire.generations import Generation, current_import, generations
+from annuaire.generations import Generation, current_import, generations, in_use
 from annuaire.history import Change, Known, address_known, history, person_known
 from annuaire.holder import (
     Claim,
@@ -124,6 +124,7 @@ __all__ = [
     "hygiene",
     "import_extraction",
     "import_whitelist",
+    "in_use",
     "install",
     "is_officine",
     "is_person",

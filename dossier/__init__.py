@@ -2,11 +2,14 @@
 
 from dossier import health, measures
 from dossier.access import (
+    Marked,
+    come_with,
     document_for,
     document_named,
     documents_for,
     kept_from,
     list_documents,
+    marks_of,
     read_document,
     titles_for,
 )
@@ -61,6 +64,7 @@ __all__ = [
     "DossierError",
     "Filed",
     "Line",
+    "Marked",
     "NewDocument",
     "Order",
     "Outcome",
@@ -76,6 +80,7 @@ __all__ = [
     "clean",
     "clean_filename",
     "code_set",
+    "come_with",
     "delete_document",
     "deposit",
     "depositor_of",
@@ -102,6 +107,7 @@ __all__ = [
     "kept_from",
     "known_code",
     "list_documents",
+    "marks_of",
     "measures",
     "new_oid",
     "ordered",

@@ -14,7 +14,13 @@ from sqlalchemy import Connection
 
 import activity
 from activity import Actor
-from dossier.documents import document_by_unique_id, documents, open_document, versions
+from dossier.documents import (
+    document_by_unique_id,
+    documents,
+    documents_of_message,
+    open_document,
+    versions,
+)
 from dossier.filters import Wanted
 from dossier.model import APPROVED, DELETED, PATIENT_SIDE, Document
 from dossier.rights.decisions import error_of, judge, note_judged, note_listed, question, refusal
@@ -96,6 +102,22 @@ def document_named(
     return found if decision.allowed else None
 
 
+def come_with(
+    conn: Connection, store: Store, box_id: int, message_id: int, digests: Sequence[bytes], actor: Actor
+) -> list[Document]:
+    """The documents in force that a message brought, or that are the very files with these SHA-256 digests,
+    as far as an actor may see them; it leaves no trace.
+
+    Raises :class:`StoreError`: the box's key is gone.
+    """
+    found = documents_of_message(conn, store, box_id, message_id, digests)
+    return [
+        one
+        for one in found
+        if judge(conn, question(conn, store, box_id, actor, "see", one.document_id)).allowed
+    ]
+
+
 def titles_for(conn: Connection, store: Store, box_id: int, actor: Actor) -> dict[int, tuple[str, bool]]:
     """What a history calls the documents of a record: title, and whether it was deleted, by id.
 
@@ -112,6 +134,26 @@ def titles_for(conn: Connection, store: Store, box_id: int, actor: Actor) -> dic
             shown = decision.allowed and (not gone or actor.by in PATIENT_SIDE)
             told[one.document_id] = (one.info.title if shown else "", gone)
     return told
+
+
+class Marked(msgspec.Struct, frozen=True):
+    """What is kept of a document from others: ``masked`` from professionals, ``hidden`` from legal
+    representatives; ``by_itself``: not only because all are masked."""
+
+    masked: bool = False
+    hidden: bool = False
+    by_itself: bool = False
+
+
+def marks_of(conn: Connection, box_id: int, actor: Actor, seen: Sequence[Document]) -> dict[int, Marked]:
+    """The marks of documents that an actor was given, by id; no trace."""
+    found = view(conn, box_id, actor)
+    return {
+        one.document_id: Marked(
+            facts.masked or (found.record.all_masked and not facts.bared), facts.hidden, facts.masked
+        )
+        for one, facts in _judged(conn, found, seen)
+    }
 
 
 def read_document(store: Store, box_id: int, document_id: int, actor: Actor) -> tuple[Document, BodyReader]:

@@ -7,6 +7,7 @@ structure replaces or deletes (application error 901).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -349,6 +350,20 @@ def brought_by(conn: Connection, box_id: int, message_id: int) -> list[str]:
         document.c.box_id == box_id, document.c.message_id == message_id, document.c.status != DELETED
     )
     return list(conn.execute(query).scalars())
+
+
+def documents_of_message(
+    conn: Connection, store: Store, box_id: int, message_id: int, digests: Sequence[bytes]
+) -> list[Document]:
+    """The approved documents that came with a message, or that have one of these contents."""
+    rows = _rows(
+        conn,
+        document.c.box_id == box_id,
+        document.c.status == APPROVED,
+        or_(document.c.message_id == message_id, document.c.content_sha256.in_(list(digests))),
+    )
+    sealer = store.sealer(box_id) if rows else None
+    return [_opened(row, sealer) for row in rows if sealer is not None]
 
 
 def versions(conn: Connection, store: Store, box_id: int, document_id: int) -> list[Document]:

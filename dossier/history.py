@@ -43,7 +43,8 @@ _UNSAID: Final = frozenset({"dossier.together"})
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a history. ``at`` in ms; ``who`` without a verb; ``french`` and ``english`` are sentences.
 
-    ``title`` is "" where the reader is not told it; ``why`` (French) of a refusal, "" otherwise.
+    ``title`` is "" where the reader is not told it; ``why`` (French) of a refusal, "" otherwise. ``subject``
+    is the id of what ``kind`` names, "" where the reader does not find it there any more.
     """
 
     activity_id: int
@@ -59,6 +60,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     gone: bool = False
     refused: bool = False
     why: str = ""
+    subject: str = ""
 
 
 def history_for(
@@ -161,6 +163,7 @@ def _line(one: Activity, reader: Actor, title: Title) -> Line:
         gone=title.gone,
         refused=one.refused,
         why=why.fr,
+        subject=one.subject if title.text and not title.gone else "",
     )
 
 

@@ -21,12 +21,15 @@ from evidence.chain import (
 )
 from evidence.flows import flows
 from evidence.receipt import receipt
+from evidence.sent import Cursor, SentPage, sent_by, trace_of
 
 __all__ = [
     "ENDS",
+    "Cursor",
     "Event",
     "Record",
     "Report",
+    "SentPage",
     "by_number",
     "counts",
     "create_key",
@@ -37,9 +40,11 @@ __all__ = [
     "receipt",
     "record",
     "seal_key",
+    "sent_by",
     "silent",
     "tally",
     "trace",
+    "trace_of",
     "verify",
     "walk",
 ]

@@ -24,4 +24,5 @@ evidence = Table(
     Column("signature", LargeBinary(64), nullable=False),
     Index("ix_evidence_message_id", "message_id"),
     Index("ix_evidence_trace_id", "trace_id"),
+    Index("ix_evidence_sender_at", "sender", "at"),  # a professional asks what became of what he sent
 )

@@ -95,6 +95,21 @@ def minors_of(conn: Connection, ins: str, at: int | None = None) -> list[Minor]:
     return found
 
 
+def former_minors(conn: Connection, ins: str, since: int, at: int | None = None) -> list[str]:
+    """Whom a person represented once and does not now, or at ``at``; ended after ``since`` (both ms)."""
+    moment = now_ms() if at is None else at
+    query = select(guardian_event.c.ins).where(guardian_event.c.representative == ins).distinct()
+    found = []
+    for child in sorted(conn.execute(query).scalars()):
+        events = [one for one in guardian_events(conn, child) if one.at <= moment]
+        mine = [one.at for one in events if one.representative == ins and one.event == "remove"]
+        own = _own_from(conn, child, events, moment)
+        ended = own if ins in standing(events, moment) else max(mine, default=0)
+        if since < ended <= moment:
+            found.append(child)
+    return found
+
+
 def may_act_for(conn: Connection, actor_ins: str, child_ins: str, at: int | None = None) -> GuardianCheck:
     """May the person ``actor_ins`` act in the profile of ``child_ins``, now or at ``at`` (ms)? And why."""
     moment = now_ms() if at is None else at

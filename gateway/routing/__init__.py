@@ -13,6 +13,14 @@ from gateway.routing.model import (
     Verdict,
     decode_invitation,
 )
+from gateway.routing.outgoing import (
+    Kept,
+    Sending,
+    begin_sending,
+    end_sending,
+    keep_draft,
+    send_receipt,
+)
 from gateway.routing.pipeline import DeliveryReport, Router
 from gateway.routing.policy import Policy, domain_of
 from gateway.routing.rules import Check
@@ -26,23 +34,29 @@ __all__ = [
     "Explanation",
     "FilingJob",
     "InvitationJob",
+    "Kept",
     "Origin",
     "Policy",
     "Recipient",
     "RelayJob",
     "Router",
+    "Sending",
     "Verdict",
     "as_data",
+    "begin_sending",
     "contact",
     "contacts",
     "decode_invitation",
     "domain_of",
+    "end_sending",
     "explain",
     "explain_all",
     "forget_deliveries",
+    "keep_draft",
     "prepare",
     "put_in_queue",
     "queue_relay",
     "relay_job",
     "send_notice",
+    "send_receipt",
 ]

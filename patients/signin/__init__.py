@@ -9,10 +9,11 @@ from patients.signin.activation import Answer, event_of
 from patients.signin.contacts import Destination, proven_email
 from patients.signin.courier import Courier
 from patients.signin.desk import Begun, Desk, FieldFault, Rules, SignedIn
-from patients.signin.events import SignInEvent, events_of
+from patients.signin.events import EventKind, SignInEvent, events_of
 from patients.signin.facts import Facts, FactsError, read_destination, read_facts
 from patients.signin.identities import Pivot, match
 from patients.signin.imports import ReachReport, import_reach
+from patients.signin.moving import Reach, reach_of
 from patients.signin.passkey_store import Passkey, passkeys_of, remove_passkey
 from patients.signin.passwords import identifier_fault, password_fault
 from patients.signin.sessions import (
@@ -23,6 +24,7 @@ from patients.signin.sessions import (
     revoke_session,
     revoke_sessions,
     sessions_of,
+    standing,
     stepped_up,
 )
 from patients.signin.throttle import LIMITS
@@ -36,6 +38,7 @@ __all__ = [
     "Courier",
     "Desk",
     "Destination",
+    "EventKind",
     "Facts",
     "FactsError",
     "FieldFault",
@@ -43,6 +46,7 @@ __all__ = [
     "Lifetimes",
     "Passkey",
     "Pivot",
+    "Reach",
     "ReachReport",
     "Rules",
     "Session",
@@ -62,6 +66,7 @@ __all__ = [
     "passkeys_of",
     "password_fault",
     "proven_email",
+    "reach_of",
     "read_destination",
     "read_facts",
     "remove_passkey",
@@ -70,6 +75,7 @@ __all__ = [
     "revoke_sessions",
     "sessions_of",
     "set_contact",
+    "standing",
     "stepped_up",
     "tidy",
     "unlock",

@@ -73,6 +73,7 @@ class Activation(msgspec.Struct):
     pin: Pin | None = None
     terms: str = ""
     names_tried: int = 0
+    shown: str = ""  # the destination as the person may see it
 
 
 OVER: Final = Answer("over")
@@ -128,7 +129,8 @@ def begin_activation(tx: Tx, *, token: str, facts: Facts, channel: Way, code: st
         reached = [ins for ins in persons if known.get(ins, {}).get(channel)]
         to = [Destination(channel, one) for one in sorted({known[ins][channel] for ins in reached})]
         shown = masked(channel, to[0].to) if to else decoy(tx.home, channel, facts)
-    state = Activation("code", persons, reached, channel, entry_digest(_flow_key(tx, token), code))
+    digest = entry_digest(_flow_key(tx, token), code)
+    state = Activation("code", persons, reached, channel, digest, shown=shown)
     flows.begin(tx, token, "activation", state, LIFETIME_MS)
     return Sent(Answer("ok", "code", shown=shown), to)
 
@@ -223,8 +225,8 @@ def give_contact(tx: Tx, *, token: str, channel: Channel, to: str, digits: str) 
     tries = state.pin.tries if state.pin else 0
     state.pin = keep_pin(tx.home, token, digits, tx.now, sent, tries)
     state.by, state.to, state.step = channel, to, "confirm"
+    shown = state.shown = masked(channel, to)
     flows.save(tx, token, state)
-    shown = masked(channel, to)
     return Sent(Answer("ok", "confirm", shown=shown), [Destination(channel, to)])
 
 
@@ -296,6 +298,16 @@ def make_account(
     refund(tx, [Bucket("pin", (ins,)), Bucket("person", (ins,))])
     flows.end(tx, token)
     return Sent(Answer("ok", "end"), before)
+
+
+@operation("patients.signin.activation_stands")
+def activation_stands(tx: Tx, *, token: str) -> Answer:
+    """Where an activation stands, to show its step again; nothing is counted or changed."""
+    state = flows.load(tx, token, "activation", Activation)
+    if state is None:
+        return OVER
+    shown = state.shown if state.step in ("code", "confirm") else ""
+    return msgspec.structs.replace(_told(tx, state, "ok"), shown=shown)
 
 
 def _flow_key(tx: Tx, token: str) -> bytes:

@@ -12,7 +12,7 @@ import msgspec
 
 from patients.codes import random_code
 from patients.credentials import hash_secret, verify_secret
-from patients.signin import activation, entering
+from patients.signin import activation, entering, minors, moving
 from patients.signin.accounts import account_password, change_password
 from patients.signin.activation import Answer, Sent
 from patients.signin.courier import Courier
@@ -152,6 +152,14 @@ class Desk:
         self._courier.send(sent.to, notice_text("reset"))
         return sent.answer
 
+    async def stands(
+        self, token: str, kind: Literal["activation", "sign-in", "step-up"] = "activation"
+    ) -> Answer:
+        """Where a flow stands, to show its step again; ``over`` when it has ended."""
+        if kind == "activation":
+            return await self._store.awrite(activation.activation_stands, token=token)
+        return await self._store.awrite(entering.entry_stands, token=token, kind=kind)
+
     # Sign-in
 
     async def sign_in(self, *, identifier: str, password: str, source: str, device_token: str = "") -> Begun:
@@ -246,6 +254,62 @@ class Desk:
         )
         self._courier.send(to, notice_text("password"))
         return Answer("ok")
+
+    async def move(self, session: Session, channel: str, to: str) -> Begun | FieldFault:
+        """Send a code to where codes shall go from now on, for somebody who stepped up just now."""
+        if not stepped_up(session, now_ms()):
+            return Begun("", Answer("refused"))
+        try:
+            to = read_destination(channel, to)
+        except FactsError as fault:
+            return FieldFault(str(fault))
+        token, digits = new_token(), new_pin()
+        work = self._store.awrite(
+            moving.begin_move,
+            token=token,
+            ins=session.ins,
+            session_id=session.session_id,
+            channel="email" if channel == "email" else "sms",
+            to=to,
+            digits=digits,
+        )
+        answer = await self._sent(work, "contact", digits)
+        return Begun(token if answer.outcome == "ok" else "", answer)
+
+    async def move_stands(self, session: Session, token: str) -> Answer:
+        """Whether a change of destination still waits for its code."""
+        return await self._store.awrite(moving.move_stands, token=token, session_id=session.session_id)
+
+    async def end_move(self, session: Session, token: str, digits: str) -> Answer:
+        """The code that came there. Where codes went before is told."""
+        sent = await self._store.awrite(
+            moving.end_move, token=token, session_id=session.session_id, digits=digits[:32]
+        )
+        self._courier.send(sent.to, notice_text("moved"))
+        return sent.answer
+
+    async def choose_channel(self, session: Session, channel: Channel) -> Answer:
+        """Codes by the other way that is proven already, for somebody who stepped up just now."""
+        if not stepped_up(session, now_ms()):
+            return Answer("refused")
+        done = await self._store.awrite(moving.choose_channel, ins=session.ins, channel=channel)
+        return Answer("ok" if done else "refused")
+
+    async def activate_minor(self, session: Session, ins: str, terms: str) -> Answer:
+        """Activate the profile of a minor whom the person represents, with the terms that are in force."""
+        if not stepped_up(session, now_ms()):
+            return Answer("refused")
+        if not self._rules.terms or terms != self._rules.terms:
+            return Answer("wrong")
+        return await self._store.awrite(
+            minors.activate_minor,
+            ins=ins,
+            representative=session.ins,
+            terms=terms,
+            domain=self._rules.domain,
+            wrapped_key=self._store.new_box_key(),
+            quota=self._rules.quota,
+        )
 
     async def _sent(self, work: Awaitable[Sent], about: About, digits: str) -> Answer:
         sent = await work

@@ -31,6 +31,7 @@ class Entry(msgspec.Struct):
     pin: Pin
     method: Method
     session_id: int = 0
+    shown: str = ""  # where the code went, as the person may see it
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -92,12 +93,13 @@ def send_pin(
     if wait:
         return Sent(Answer("wait", wait_ms=wait), [])
     kind: flows.Kind = "step-up" if session_id else "sign-in"
-    entry = Entry(ins, keep_pin(tx.home, token, digits, tx.now), method, session_id)
+    shown = masked(to.channel, to.to)
+    entry = Entry(ins, keep_pin(tx.home, token, digits, tx.now), method, session_id, shown)
     flows.begin(tx, token, kind, entry, MOST_SENT * PIN_MS)
     live = flows.flow_tag(tx, token)
     tx.conn.execute(update(account).where(account.c.ins == ins).values(live_flow=live))
     note(tx, ins, "code_sent", method)
-    return Sent(Answer("ok", "code", shown=masked(to.channel, to.to)), [to])
+    return Sent(Answer("ok", "code", shown=shown), [to])
 
 
 @operation("patients.signin.resend_pin")
@@ -112,9 +114,17 @@ def resend_pin(tx: Tx, *, token: str, kind: Literal["sign-in", "step-up"], digit
     if wait:
         return Sent(Answer("wait", "code", wait_ms=wait), [])
     entry.pin = keep_pin(tx.home, token, digits, tx.now, entry.pin.sent + 1, entry.pin.tries)
+    entry.shown = masked(to.channel, to.to)
     flows.save(tx, token, entry)
     note(tx, entry.ins, "code_sent", entry.method)
-    return Sent(Answer("ok", "code", shown=masked(to.channel, to.to)), [to])
+    return Sent(Answer("ok", "code", shown=entry.shown), [to])
+
+
+@operation("patients.signin.entry_stands")
+def entry_stands(tx: Tx, *, token: str, kind: Literal["sign-in", "step-up"]) -> Answer:
+    """Whether a flow still waits for its code, and where that went; nothing is counted or changed."""
+    entry = _live(tx, token, kind)
+    return Answer("ok", "code", shown=entry.shown) if entry else OVER
 
 
 @operation("patients.signin.enter_pin")

@@ -14,7 +14,7 @@ from patients.signin.keys import seal, tag, unseal
 from patients.signin.tables import flow
 from store import Tx
 
-Kind = Literal["activation", "sign-in", "step-up", "passkey-new", "passkey", "federated"]
+Kind = Literal["activation", "sign-in", "step-up", "contact", "passkey-new", "passkey", "federated"]
 S = TypeVar("S", bound=msgspec.Struct)
 MINUTE_MS: Final = 60_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -68,6 +69,12 @@ async def current(store: Store, token: str, lifetimes: Lifetimes) -> Session | N
     if now - found.seen_at > TOUCH_MS:
         await store.awrite(touch_session, session_id=found.session_id)
     return found
+
+
+def standing(conn: Connection, home: Path, token: str, lifetimes: Lifetimes, now: int) -> Session | None:
+    """The session of ``token`` if it lets in at ``now`` (ms); looking at it does not keep it alive."""
+    found = _by_tag(conn, tag(home, "session", token))
+    return found if found is not None and alive(found, lifetimes, now) else None
 
 
 def sessions_of(conn: Connection, ins: str) -> list[Session]:

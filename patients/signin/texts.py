@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-About = Literal["activation", "sign-in", "step-up", "contact", "password", "reset"]
+About = Literal["activation", "sign-in", "step-up", "contact", "password", "reset", "moved"]
 
 
 class Text(NamedTuple):
@@ -22,6 +22,10 @@ _ASKED: dict[About, Text] = {
 }
 _TOLD: dict[About, Text] = {
     "password": Text("Votre mot de passe a été changé.", "Your password was changed."),
+    "moved": Text(
+        "L'adresse ou le numéro où vous recevez vos codes a été changé.",
+        "The address or number where you get your codes was changed.",
+    ),
     "reset": Text("Votre accès a été refait avec votre carte.", "Your access was made anew with your card."),
 }
 

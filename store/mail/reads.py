@@ -48,6 +48,17 @@ _select_expunged_since = Prepared(
     )
     .order_by(expunged.c.uid)
 )
+_select_unseen = Prepared(
+    select(entry.c.message_id)
+    .where(
+        and_(
+            entry.c.box_id == bindparam("box_id"),
+            entry.c.folder_id == bindparam("folder_id"),
+            entry.c.flags.op("&")(SEEN) == 0,
+        )
+    )
+    .order_by(entry.c.uid)
+)
 _select_key = Prepared(select(box.c.wrapped_key).where(box.c.box_id == bindparam("box_id")))
 
 
@@ -124,6 +135,12 @@ def entries(conn: Connection, box_id: int, folder_id: int, since_modseq: int = 0
     else:
         rows = _select_entries.all(conn, place)
     return [Entry(*row) for row in rows]
+
+
+def unseen(conn: Connection, box_id: int, folder_id: int) -> list[int]:
+    """The messages of a folder's entries without ``\\Seen``, in UID order."""
+    place = {"box_id": box_id, "folder_id": folder_id}
+    return [row[0] for row in _select_unseen.all(conn, place)]
 
 
 def expunged_since(conn: Connection, box_id: int, folder_id: int, modseq: int) -> list[int]:

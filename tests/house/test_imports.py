@@ -95,7 +95,11 @@ SIDE_DOORS: dict[str, tuple[set[str], str]] = {
     "gateway.dmp_bridge.codes": ({"gateway.demo"}, "the demo makes documents"),
     "store.schema": ({"webmail", "gateway"}, "where a message is shown, and the sample's age of one"),
     "gateway.routing.words": ({"webmail"}, "the French of what the rules decide"),
-    "patients.signin.passkeys": ({"gateway", "webmail"}, "a heavy library, loaded by who serves patients' pages only"),
+    "patients.signin": ({"*"}, "as store.mail"),
+    "patients.signin.passkeys": (
+        {"gateway", "webmail"},
+        "a heavy library, loaded by who serves patients' pages only",
+    ),
     "patients.signin.openid": ({"gateway"}, "as patients.signin.passkeys"),
     "patients.signin.federation": ({"gateway", "webmail"}, "as patients.signin.passkeys"),
     "patients.signin.issuer": ({"gateway.fhir"}, "as patients.signin.passkeys; whose tokens are believed"),
