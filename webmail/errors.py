@@ -14,11 +14,18 @@ def missing(turn: Turn) -> Response:
     return turn.page("errors/missing.html", 404)
 
 
+def broken(turn: Turn) -> Response:
+    """500, for what nobody foresaw."""
+    return turn.page("errors/broken.html", 500)
+
+
 def refused(turn: Turn, why: Refused) -> Response:
+    """What is not done, and why; the status is that of the refusal."""
     return turn.page("errors/refused.html", why.status, sentence=turn.say(why.text), rule="")
 
 
 def too_much(turn: Turn) -> Response:
+    """413, for more than the page takes."""
     said = turn.say(N_("Ce que vous envoyez est trop lourd. Rien n'a été enregistré."))
     return turn.page("errors/refused.html", 413, sentence=said, rule="")
 

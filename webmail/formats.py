@@ -98,6 +98,19 @@ def weekday(at: date, *, language: Language = "fr") -> str:
     return _DAYS[language][at.weekday()]
 
 
+def day_number(at: int, *, language: Language = "fr") -> str:
+    """``1``, as on a tear-off calendar."""
+    return str(there(at).day)
+
+
+def short_month(at: int, *, language: Language = "fr") -> str:
+    """``mars``, ``sept.``; ``Mar``, ``Sep``."""
+    name = _MONTHS[language][there(at).month - 1]
+    if language == "en":
+        return name[:3]
+    return name if len(name) < 5 else f"{name[:4] if name != 'juillet' else 'juil'}."
+
+
 def iso(at: int, *, language: Language = "fr") -> str:
     """For ``<time datetime>``."""
     return there(at).isoformat(timespec="minutes")
@@ -122,6 +135,8 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "briefly": briefly,
     "month": month,
     "weekday": weekday,
+    "day_number": day_number,
+    "short_month": short_month,
     "iso": iso,
     "filesize": size,
 }

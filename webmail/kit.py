@@ -17,7 +17,8 @@ from store import Store
 
 class Wants(msgspec.Struct, frozen=True, kw_only=True):
     """The part of the settings that pages ask for. ``message_size`` in octets; ``origin`` without a slash at
-    its end, "" where it is not known; ``identity_origins`` are where FranceConnect's pages are."""
+    its end, "" where it is not known; ``identity_origins`` are where FranceConnect's pages are; ports are
+    those of mail programs, 0 for none."""
 
     hostname: str
     patient_domain: str
@@ -26,6 +27,8 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
     identity_origins: tuple[str, ...] = ()
     help_phone: str = "3422"
+    imap_port: int = 0
+    submission_port: int = 0
 
 
 class Guest(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import re
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -12,26 +13,56 @@ LANGUAGES: Final[dict[Language, str]] = {"fr": "Français", "en": "English"}
 _TEXTS: Final = Path(__file__).parent / "texts"
 
 
+_BEFORE: Final = re.compile(" (?=[:;?!»])")
+_AFTER: Final = re.compile("(?<=«) ")
+
+
+@cache
+def typeset(text: str) -> str:
+    """French text with no-break spaces where lines must not be cut: before ``: ; ? ! »`` and after ``«``."""
+    return _AFTER.sub("\u00a0", _BEFORE.sub("\u00a0", text))
+
+
+class _French(gettext.NullTranslations):
+    """Says texts as they are written, but for the spaces."""
+
+    def gettext(self, message: str) -> str:
+        return typeset(message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return typeset(msgid1 if abs(n) < 2 else msgid2)  # 0 is singular in French
+
+
 @cache
 def translations(language: Language) -> gettext.NullTranslations:
-    """What says things in a language; French says them as they are written."""
+    """What says things in a language."""
     if language == "fr":
-        return gettext.NullTranslations()
+        return _French()
     with (_TEXTS / "en.mo").open("rb") as file:
         return gettext.GNUTranslations(file)
 
 
 def chosen(cookie: str, accepted: str) -> Language:
-    """The language that was chosen, else the first that the browser asks for, else French."""
+    """The language that was chosen, else the one of ours that the browser likes best, else French."""
     if cookie in LANGUAGES:
         return "en" if cookie == "en" else "fr"
+    weighed: list[tuple[float, Language]] = []
     for one in accepted.split(","):
-        name = one.partition(";")[0].strip().casefold()
-        if name.startswith("fr"):
-            return "fr"
-        if name.startswith("en"):
-            return "en"
-    return "fr"
+        name, _, quality = one.partition(";")
+        tag = name.strip().casefold().partition("-")[0]
+        if tag in LANGUAGES:
+            weighed.append((_weight(quality), "en" if tag == "en" else "fr"))
+    best = max((weight for weight, _ in weighed), default=0.0)
+    return next((language for weight, language in weighed if weight == best > 0), "fr")
+
+
+def _weight(quality: str) -> float:
+    """``q=0.8`` of Accept-Language (RFC 9110 §12.4.2)."""
+    name, _, value = quality.strip().partition("=")
+    try:
+        return float(value) if name.strip().casefold() == "q" else 1.0
+    except ValueError:
+        return 0.0
 
 
 def N_(text: str) -> str:

@@ -64,6 +64,7 @@ def static(name: str) -> str:
     return f"/statique/{name}?v={version(name)}"
 
 
+@cache
 def icon(name: str, label: str = "") -> Markup:
     """A symbol of ``static/icons.svg``; without a label it is decoration, and not read out."""
     told = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
@@ -103,6 +104,11 @@ def _form_key(context: Context) -> Markup:
     return Markup('<input type="hidden" name="_cle" value="{}">').format(turn.form_key)
 
 
+def fill(language: Language, template: str, values: dict[str, Any]) -> str:
+    """A template of pages that have no visit: those of the professionals' corner."""
+    return _environment(language).get_template(template).render(values)
+
+
 def draw(turn: Drawn, template: str, block: str, values: dict[str, Any]) -> str:
     """A template (or one of its blocks) as HTML."""
     found = _environment(turn.language).get_template(template)
@@ -111,9 +117,12 @@ def draw(turn: Drawn, template: str, block: str, values: dict[str, Any]) -> str:
         "turn": turn,
         "visit": turn.found,
         "wants": turn.kit.wants,
+        "guests": turn.kit.guests is not None,
         "path": turn.request.url.path,
         "theme": next((one for one in shown if one in ("clair", "sombre")), ""),
         "large": "grand" in shown,
+        "unread": 0,
+        "said": {},
         **values,
     }
     if not block:

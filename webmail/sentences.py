@@ -9,11 +9,15 @@ from typing import Final
 
 from gateway.routing.words import FAILED
 from store import PasserelleError
-from webmail.languages import N_, Language, translations
+from webmail.languages import N_, Language, translations, typeset
 
 FORGED: Final = N_(
     "Ce formulaire n'est plus valable : vous avez peut-être changé de profil dans un autre onglet, ou la "
     "page était restée ouverte trop longtemps. Rien n'a été enregistré."
+)
+NO_COOKIES: Final = N_(
+    "Votre navigateur n'a pas gardé le cookie dont ce formulaire a besoin. Autorisez les cookies de ce site, "
+    "rechargez la page précédente, puis recommencez. Rien n'a été enregistré."
 )
 GUEST: Final = N_("Vous êtes en mode invité : rien n'est enregistré. Activez votre profil pour continuer.")
 _LEAST: Final = N_("Cette action n'a pas pu être faite. Rien n'a été modifié.")
@@ -31,5 +35,5 @@ def sentence(error: PasserelleError, language: Language) -> str:
         return translations(language).gettext(_SENTENCES[error.rule])
     if error.rule in FAILED:
         words = FAILED[error.rule]
-        return words.fr if language == "fr" else words.en.capitalize() + "."
+        return typeset(words.fr) if language == "fr" else words.en.capitalize() + "."
     return translations(language).gettext(_LEAST)

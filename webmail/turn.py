@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hmac
-import json
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
 
+import msgspec
 from sqlalchemy import Connection
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -27,6 +26,7 @@ from webmail.visit import Visit, form_key
 P = ParamSpec("P")
 T = TypeVar("T")
 _LONGEST_SAID: Final = 2_000
+_Kind = Literal["ok", "info", "warn", "error"]
 
 
 class Missing(Exception):  # noqa: N818  # not an error of ours: the page is not there (for this person)
@@ -40,6 +40,19 @@ class Refused(Exception):  # noqa: N818  # as above
         super().__init__(text)
         self.text = text
         self.status = status
+
+
+class Page(HTMLResponse):
+    """A whole page that is drawn when the handler is done: its shell tells how many messages are unread, and
+    that is asked for afterwards (the page may be what reads one), where one may wait."""
+
+    def __init__(self, draws: Callable[[int], str], status: int, headers: Mapping[str, str]) -> None:
+        super().__init__("", status, headers)
+        self._draws = draws
+
+    def draw(self, unread: int) -> None:
+        self.body = self.render(self._draws(unread))
+        self.headers["Content-Length"] = str(len(self.body))
 
 
 @dataclass
@@ -97,7 +110,7 @@ class Turn:
 
     def asked(self, name: str, default: str = "") -> str:
         """A value of the query, without blanks around it."""
-        return self.request.query_params.get(name, default).strip()
+        return self.request.query_params.get(name, default).replace("\0", "").strip()
 
     # -- the rooms
 
@@ -129,9 +142,15 @@ class Turn:
 
     def page(self, template: str, status: int = 200, *, block: str = "", **values: Any) -> Response:
         """A page, or one block of its template (a fragment for htmx)."""
-        said = self._said()
-        body = draw(self, template, block, {"said": said, **values})
-        answer = HTMLResponse(body, status, headers=PAGE_HEADERS)
+        said = {} if block else self._said()
+        answer: HTMLResponse
+        if block:
+            answer = HTMLResponse(draw(self, template, block, values), status, headers=PAGE_HEADERS)
+        else:
+            shell = {"said": said, **values}
+            answer = Page(
+                lambda unread: draw(self, template, "", {"unread": unread, **shell}), status, PAGE_HEADERS
+            )
         answer.headers["Content-Security-Policy"] = page_policy(self.kit.wants.identity_origins)
         answer.headers["Content-Language"] = self.language
         if said:
@@ -140,7 +159,7 @@ class Turn:
             cookies.put(answer, cookies.VISIT, self.visitor)
         return answer
 
-    def go(self, path: str, said: str = "", *, kind: str = "ok", undo: str = "") -> Response:
+    def go(self, path: str, said: str = "", *, kind: _Kind = "ok", undo: str = "") -> Response:
         """Look at another page after something was done (RFC 9110 §15.4.4).
 
         :param said: a text (msgid) that this page shows; nothing of health may stand in it.
@@ -148,8 +167,8 @@ class Turn:
         """
         answer = RedirectResponse(path, 303)
         if said:
-            kept = json.dumps([self.say(said), kind, undo]).encode()
-            cookies.put(answer, cookies.SAID, f"{_pack(kept)}.{self._proof(kept)}", 60)
+            kept = msgspec.json.encode((self.say(said), kind, undo))
+            cookies.put(answer, cookies.SAID, base64.urlsafe_b64encode(kept).decode(), 60)
         return answer
 
     def sentence(self, error: PasserelleError) -> str:
@@ -157,28 +176,23 @@ class Turn:
         return sentence(error, self.language)
 
     def _said(self) -> dict[str, str]:
-        """What the page before wanted said, unless somebody else wrote it."""
-        kept, _, proof = self.request.cookies.get(cookies.SAID, "").partition(".")
+        """What the page before wanted said. The prefix ``__Host-`` keeps other hosts from writing it; it is
+        shown as text, and what undoes needs this site's form key."""
+        kept = self.request.cookies.get(cookies.SAID, "")
         if not kept or len(kept) > _LONGEST_SAID:
             return {}
         try:
-            raw = base64.urlsafe_b64decode(kept)
-            if not hmac.compare_digest(proof, self._proof(raw)):
-                return {}
-            text, kind, undo = json.loads(raw)
-        except (ValueError, TypeError):
+            found = msgspec.json.decode(base64.urlsafe_b64decode(kept), type=tuple[str, _Kind, str])
+        except (ValueError, msgspec.DecodeError):
             return {}
+        text, kind, undo = found
         return {"text": text, "kind": kind, "undo": undo if local(undo) else ""}
 
-    def _proof(self, kept: bytes) -> str:
-        return hmac.digest(self.form_key.encode(), kept, "sha256").hex()[:32]
 
-
-def _pack(kept: bytes) -> str:
-    return base64.urlsafe_b64encode(kept).decode()
+_LOCAL: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 
 def local(path: str) -> bool:
-    """Whether a path that came from outside stays on this site."""
-    parts = urlsplit(path)
-    return path.startswith("/") and not path.startswith("//") and not parts.netloc and "\\" not in path
+    """Whether a path that came from outside stays on this site: printable ASCII (browsers drop tabs and line
+    ends out of addresses), one slash at its begin, no backslash (browsers take it for a slash)."""
+    return _LOCAL.fullmatch(path) is not None

@@ -52,10 +52,26 @@ class Visit:
         return self.profile.address
 
     @property
+    def colour(self) -> int:
+        """Of the space: 0 for his own, 1 to 3 for those of whom he represents, in their order."""
+        return 0 if self.own else 1 + [one.ins for one in self.minors].index(self.profile.ins) % 3
+
+    @property
+    def initials(self) -> str:
+        """Of whose space it is."""
+        return initials(self.profile.name)
+
+    @property
     def form_key(self) -> str:
         """What forms carry: bound to the session and to the space, so that one made in a child's space is
         refused after another tab went elsewhere."""
         return form_key(self.token, f"{self.box_id}")
+
+
+def initials(name: str) -> str:
+    """``AD`` of ``Alice DUPONT``: for the round mark of a person."""
+    words = [one for one in name.split() if one[:1].isalpha()]
+    return "".join(one[0] for one in words[:1] + words[1:][:1]).upper()
 
 
 def form_key(secret: str, place: str) -> str:
@@ -70,7 +86,13 @@ def look(
     person = patients.profile(conn, session.ins)
     if person is None:
         return None
-    found = (patients.profile(conn, one.ins) for one in patients.minors_of(conn, session.ins))
+    # A representative who is a minor himself is attached already, and acts from his own majority on.
+    acting = [
+        one.ins
+        for one in patients.minors_of(conn, session.ins)
+        if patients.may_act_for(conn, session.ins, one.ins).ok
+    ]
+    found = (patients.profile(conn, ins) for ins in acting)
     minors = tuple(one for one in found if one is not None and one.state == "activated" and one.box_id)
     shown = next((one for one in minors if str(one.box_id) == wanted), person)
     if shown.box_id is None:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.browser.browser_kit import chromium
 from tests.webmail.web_kit import Browser, Site, make_space, serving
+
+__all__ = ["chromium"]
 
 
 @pytest.fixture(scope="session")
