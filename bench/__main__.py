@@ -13,7 +13,19 @@ from pathlib import Path
 
 import structlog
 
-from bench import accept, annuaire, certs, commit, dossier, figures, imap, population, smtp_front, system
+from bench import (
+    accept,
+    annuaire,
+    certs,
+    commit,
+    dossier,
+    figures,
+    imap,
+    population,
+    smtp_front,
+    system,
+    webmail,
+)
 
 
 def main() -> None:
@@ -45,6 +57,9 @@ def main() -> None:
         print(figures.table(population.run(folder / "population", 20_000 // share)))
         print(f"\nA record of {1000 // share} documents\n")
         print(figures.table(dossier.measure(folder / "record", 1000 // share, 10 // share)))
+        print(f"\nA patient's pages: {2000 // share} letters, {20 // share} readers\n")
+        (folder / "webmail").mkdir()
+        webmail.run(folder / "webmail", 2000 // share, 20 // share, 2, 0.2)
         print("\nThe SMTP front by itself (accepts at once, commits nothing)\n")
         print(figures.table([smtp_front.measure(mix, n // share, fresh=fresh) for mix, n, fresh in _FRONT]))
         print("\nFrom accepted to readable over IMAP\n")

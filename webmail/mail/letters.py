@@ -15,6 +15,8 @@ from store.schema import entry
 from webmail.turn import Missing, Turn
 from webmail.visit import Visit
 
+#: The largest id there is: an address may name any number.
+_LARGEST: Final = (1 << 63) - 1
 _columns: Final = [entry.c[name] for name in Entry.__struct_fields__]
 
 
@@ -53,7 +55,7 @@ async def letter_of(turn: Turn, message_id: int) -> Letter:
 
     Raises :class:`Missing`: there is none in this box, or it is kept from who represents the patient.
     """
-    found = await turn.read(_read, turn.visit, message_id)
+    found = await turn.read(_read, turn.visit, message_id) if message_id <= _LARGEST else None
     if found is None:
         raise Missing
     return found
