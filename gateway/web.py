@@ -13,7 +13,7 @@ from gateway.sample import SampleHouse
 from gateway.settings import Settings
 from gateway.signin import SignIn
 from store import Store
-from webmail import Kit, Wants, pages
+from webmail import Kit, Wants, end, pages
 
 _ROOM = 256 * 1024  # besides the files of a form
 #: Behind one address there may be a hospital, or a telephone company.
@@ -55,6 +55,7 @@ class PatientsDoor:
 
     async def close(self) -> None:
         """Let requests under way end, send the codes that wait, then let go of connections."""
+        end(self.app)
         await self.server.close()
         if self.kit.guests is not None:
             await self.kit.guests.close()
@@ -72,4 +73,10 @@ def wants_of(settings: Settings) -> Wants:
         origin=settings.signin.origin.rstrip("/"),
         identity_origins=(f"{issuer.scheme}://{issuer.netloc}",) if issuer.netloc else (),
         help_phone=settings.web.help_phone,
+        imap_port=_port(settings.ports.imap),
+        submission_port=_port(settings.ports.submission),
     )
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2]) if address else 0

@@ -14,7 +14,6 @@ import dossier
 import patients
 from activity import Actor
 from dossier import health, measures
-from dossier.measures import moments
 from gateway.sample import files
 from gateway.sample.people import CAMILLE, DOCTOR, LABORATORY, LOUIS, Patient
 from store import Store, now_ms
@@ -108,10 +107,10 @@ def _measures(store: Store) -> None:
     weights = ("71,4", "71", "70,6", "70,8", "70,1", "69,7", "69,5", "69,2")
     pressures = ("14/9", "13,5/8,5", "13,8/8,7", "13/8,2", "12,8/8", "12,9/8,1", "12,5/7,8", "12,6/7,9")
     for number, (weight, pressure) in enumerate(zip(weights, pressures, strict=True)):
-        moment = moments.on_day(today - timedelta(days=3 + 24 * (len(weights) - 1 - number)))
+        moment = measures.moments.on_day(today - timedelta(days=3 + 24 * (len(weights) - 1 - number)))
         measures.add(store, box_id, actor, measures.parse("weight", weight), moment)
         measures.add(store, box_id, actor, measures.parse("blood_pressure", pressure), moment)
-    height = moments.on_day(today - timedelta(days=200))
+    height = measures.moments.on_day(today - timedelta(days=200))
     measures.add(store, box_id, actor, measures.parse("height", "1,68 m"), height)
 
 
