@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 from sqlalchemy import select
+from starlette.applications import Starlette
 
 import agenda
 import patients
