@@ -41,6 +41,20 @@ _MONTHS: Final[dict[Language, tuple[str, ...]]] = {
         "December",
     ),
 }
+_SHORT: Final = (
+    "janv.",
+    "févr.",
+    "mars",
+    "avr.",
+    "mai",
+    "juin",
+    "juil.",
+    "août",
+    "sept.",
+    "oct.",
+    "nov.",
+    "déc.",
+)
 _DAYS: Final[dict[Language, tuple[str, ...]]] = {
     "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -104,11 +118,9 @@ def day_number(at: int, *, language: Language = "fr") -> str:
 
 
 def short_month(at: int, *, language: Language = "fr") -> str:
-    """``mars``, ``sept.``; ``Mar``, ``Sep``."""
-    name = _MONTHS[language][there(at).month - 1]
-    if language == "en":
-        return name[:3]
-    return name if len(name) < 5 else f"{name[:4] if name != 'juillet' else 'juil'}."
+    """``mars``, ``nov.``; ``Mar``, ``Nov``."""
+    number = there(at).month - 1
+    return _SHORT[number] if language == "fr" else _MONTHS[language][number][:3]
 
 
 def iso(at: int, *, language: Language = "fr") -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 Language = Literal["fr", "en"]
 
@@ -55,6 +57,8 @@ _NULLS: Final = {
     "QS": ("quantité suffisante", "sufficient quantity"),
     "TRC": ("traces", "trace"),
 }
+_PARIS: Final = ZoneInfo("Europe/Paris")
+_UTC: Final = ("+0000", "-0000")
 _TIME: Final = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.\d+)?([+-]\d{4})?")
 
 
@@ -73,12 +77,23 @@ def absent(flavor: str, language: Language) -> str:
     return _NULLS.get(flavor, _NULLS["NI"])[language == "en"]
 
 
+def _in_france(year: str, month: str, day: str, hour: str, minute: str) -> list[str]:
+    try:
+        there = datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=UTC)
+        return there.astimezone(_PARIS).strftime("%Y %m %d %H %M").split()
+    except (ValueError, OverflowError):  # no such day: shown as it stands
+        return [year, month, day, hour, minute]
+
+
 def moment(value: str, language: Language) -> str:
-    """An HL7 time as it is written there, to the minute, in its own time zone; "" for anything else."""
+    """An HL7 time to the minute, by the clock of who wrote it; "" for anything else. Nobody's clock on the wall
+    shows UTC: that is told by the clock of France."""
     match = _TIME.fullmatch(value.strip())
     if match is None:
         return ""
-    year, month, day, hour, minute, _, _ = match.groups()
+    year, month, day, hour, minute, _, zone = match.groups()
+    if hour and zone in _UTC:
+        year, month, day, hour, minute = _in_france(year, month, day, hour, minute or "00")
     date = "/".join(part for part in (day, month, year) if part)
     if hour is None:
         return date

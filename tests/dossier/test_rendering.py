@@ -17,6 +17,7 @@ from lxml import etree, html
 from dossier import DossierError, Rendered, UnsafeXmlError, embedded, render_cda
 from dossier.cda.budget import MAX_IMAGE_BYTES, MAX_NODES, MAX_TEXT
 from dossier.cda.nodes import ALLOWED
+from dossier.cda.words import moment
 from tests.dossier.deposit_support import PDF, image
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "cda"
@@ -459,3 +460,21 @@ def test_real_documents_are_readable(path: Path) -> None:
     if files:
         found = embedded(content)
         assert found is not None and found[1].startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("20261122090200+0000", "22/11/2026 à 10:02"),  # nobody's clock shows UTC
+        ("20260722233000+0000", "23/07/2026 à 01:30"),
+        ("20261122090200+0100", "22/11/2026 à 09:02"),
+        ("20261122090200-0400", "22/11/2026 à 09:02"),  # Martinique: by the clock of who wrote it
+        ("20261122090200", "22/11/2026 à 09:02"),
+        ("2026113109+0000", "31/11/2026 à 09:00"),  # no such day
+        ("99991231233000+0000", "31/12/9999 à 23:30"),
+        ("20261122", "22/11/2026"),
+        ("hier", ""),
+    ],
+)
+def test_moments_of_a_header(written: str, shown: str) -> None:
+    assert moment(written, "fr") == shown
