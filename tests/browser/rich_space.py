@@ -28,13 +28,26 @@ MARKUP: Final = """<h1>Votre compte rendu</h1><p>Bonjour, voici <b>vos résultat
 <p><img src="https://ailleurs.test/pixel.gif" alt=""><a href="https://ailleurs.test/">Plus</a></p>"""
 
 
-async def fill(site: Site) -> None:
-    """Fill the space of the site's Alice, who has an account."""
+#: Which letters these are, in the order in which they come.
+_ARCHIVE, _RESULTS = 2, 3
+
+
+async def fill(site: Site) -> list[str]:
+    """Fill the space of the site's Alice, who has an account; addresses of what has most to show."""
     await _letters(site)
-    await asyncio.to_thread(_record, site)
+    inbox = site.store.read(mail.entries, site.box(), mail.INBOX_ID)
+    archive_letter, results = inbox[_ARCHIVE].message_id, inbox[_RESULTS].message_id
+    own = await asyncio.to_thread(_record, site)
     await asyncio.to_thread(_agenda, site)
     await asyncio.to_thread(_catalogue, site)
     await asyncio.to_thread(site.store.write, tidy, box_id=site.box())
+    answering = f"/messages/{results}/repondre"
+    alice = await site.signed_in()
+    written = {"objet": "Re: Vos résultats", "texte": "Merci, j'ai une question.", "faire": "enregistrer"}
+    kept = await alice.post(answering, written, page=answering)
+    draft = kept.headers["location"]
+    seen = [f"/messages/{archive_letter}", f"/messages/{results}", f"/documents/{own}"]
+    return [*seen, draft, f"{draft}/dossier", "/messages/recherche?q=resultats"]
 
 
 def _alice() -> Actor:
@@ -79,7 +92,8 @@ def tidy(tx: Tx, *, box_id: int) -> None:
     mail.move(tx, box_id=box_id, folder_id=mail.INBOX_ID, uids=[inbox[-2].uid], target_id=trash.folder_id)
 
 
-def _record(site: Site) -> None:
+def _record(site: Site) -> int:
+    """Documents, profile, measures; the id of a document that she filed herself."""
     store, box_id, now = site.store, site.box(), now_ms() // 1000 * 1000
     doctor, alice = _doctor(), _alice()
     for title, kind, ago in (
@@ -98,7 +112,7 @@ def _record(site: Site) -> None:
             date=now - ago * _DAY_MS,
         )
     for title, content in (("Radiographie", picture()), ("Note à moi-même", b"Penser au rappel.\n")):
-        dossier.deposit(
+        filed = dossier.deposit(
             store,
             box_id,
             alice,
@@ -123,6 +137,7 @@ def _record(site: Site) -> None:
         moment = moments.on_day(datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=days))
         measures.add(store, box_id, alice, measures.parse("weight", weight), moment)
         measures.add(store, box_id, alice, measures.parse("blood_pressure", pressure), moment)
+    return filed.document_id
 
 
 def _agenda(site: Site) -> None:

@@ -65,9 +65,9 @@ class Rich:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rich(web_space: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rich]:
     async with browsing() as browser, serving(web_space, tmp_path_factory.mktemp("rich")) as site:
-        await fill(site)
+        rich = await fill(site)
         alice = await site.signed_in()
-        found = await crawl(site.door.app, alice.client, BEGIN, leave=frozenset({"/vivant"}))
+        found = await crawl(site.door.app, alice.client, rich + BEGIN, leave=frozenset({"/vivant"}))
         session = alice.client.cookies.get("__Host-session") or ""
         async with visit(browser, site, session=session, phone=True, is_mobile=False) as window:
             yield Rich(site, browser, found, session, window)

@@ -35,7 +35,6 @@ async def test_files_go_up_at_once_and_what_is_typed_is_kept(site: Site, chromiu
         await expect(page.locator("#f-texte")).to_have_value("Merci docteur.")
         await page.set_input_files("#f-fichiers", [file("scanner.pdf")])
         await expect(page.locator("#pieces .enclosed")).to_contain_text("scanner.pdf")
-        await page.evaluate("scrollTo(0, document.body.scrollHeight)")  # from under the bar of the phone
         await check_page(page, "writing-files")
         await page.get_by_role("button", name="Envoyer", exact=True).click()
         await page.wait_for_url("**/messages/**")
