@@ -17,20 +17,22 @@ _BEFORE: Final = re.compile(" (?=[:;?!»])")
 _AFTER: Final = re.compile("(?<=«) ")
 
 
-@cache
 def typeset(text: str) -> str:
     """French text with no-break spaces where lines must not be cut: before ``: ; ? ! »`` and after ``«``."""
     return _AFTER.sub("\u00a0", _BEFORE.sub("\u00a0", text))
+
+
+_known = cache(typeset)  # texts of the code, of which there are so many; nothing that names somebody
 
 
 class _French(gettext.NullTranslations):
     """Says texts as they are written, but for the spaces."""
 
     def gettext(self, message: str) -> str:
-        return typeset(message)
+        return _known(message)
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return typeset(msgid1 if abs(n) < 2 else msgid2)  # 0 is singular in French
+        return _known(msgid1 if abs(n) < 2 else msgid2)  # 0 is singular in French
 
 
 @cache

@@ -58,15 +58,18 @@ def move_messages(tx: Tx, *, box_id: int, message_ids: list[int], target_id: int
 
 
 @operation("mail.move_back")
-def move_back(tx: Tx, *, box_id: int, folder_id: int, modseq: int, target_id: int) -> int:
+def move_back(
+    tx: Tx, *, box_id: int, folder_id: int, modseq: int, target_id: int, spare: list[int] | None = None
+) -> int:
     """Undo a part of :func:`move_messages`: what nobody touched since goes from a folder to ``target_id``.
 
+    :param spare: messages that stay where they are.
     :returns: how many entries. :raises NotFoundError: no such folder.
     """
     target = folder_by_id(tx.conn, box_id, target_id)
     if target is None or target.hidden or folder_id == OUTBOX_ID:
         raise NotFoundError("mailbox.folder", "no such folder")
-    uids = _left_at(tx, box_id, folder_id, modseq)
+    uids = _left_at(tx, box_id, folder_id, modseq, spare)
     if uids:
         move(tx, box_id=box_id, folder_id=folder_id, uids=uids, target_id=target_id)
     return len(uids)
@@ -93,12 +96,21 @@ def mark_messages(tx: Tx, *, box_id: int, message_ids: list[int], mode: str, fla
 
 
 @operation("mail.mark_back")
-def mark_back(tx: Tx, *, box_id: int, folder_id: int, modseq: int, mode: str, flags: int) -> int:
+def mark_back(
+    tx: Tx,
+    *,
+    box_id: int,
+    folder_id: int,
+    modseq: int,
+    mode: str,
+    flags: int,
+    spare: list[int] | None = None,
+) -> int:
     """Undo a part of :func:`mark_messages`, for entries that nobody touched since; how many.
 
-    :param mode: that undoes: remove after add.
+    :param mode: that undoes: remove after add. :param spare: messages that stay as they are.
     """
-    uids = _left_at(tx, box_id, folder_id, modseq) if folder_id != OUTBOX_ID else []
+    uids = _left_at(tx, box_id, folder_id, modseq, spare) if folder_id != OUTBOX_ID else []
     if uids:
         change_flags(tx, box_id=box_id, folder_id=folder_id, uids=uids, mode=mode, flags=flags)
     return len(uids)
@@ -149,7 +161,6 @@ def _shown(tx: Tx, box_id: int, message_ids: list[int]) -> list[tuple[int, Entry
     return found
 
 
-def _left_at(tx: Tx, box_id: int, folder_id: int, modseq: int) -> list[int]:
-    return [
-        one.uid for one in entries(tx.conn, box_id, folder_id, max(modseq - 1, 1)) if one.modseq == modseq
-    ]
+def _left_at(tx: Tx, box_id: int, folder_id: int, modseq: int, spare: list[int] | None) -> list[int]:
+    found = entries(tx.conn, box_id, folder_id, max(modseq - 1, 1))
+    return [one.uid for one in found if one.modseq == modseq and one.message_id not in (spare or ())]

@@ -32,7 +32,7 @@ async def test_a_phone_keeps_the_shell_and_nothing_of_her(chromium: Browser, sit
         for path in ("/", "/messages", "/documents", "/aide", "/compte"):
             await page.goto(path)
         await page.goto("/messages")
-        await page.get_by_text("Un objet que personne ne garde").first.click()
+        await page.get_by_role("link").filter(has_text="Un objet que personne ne garde").first.click()
         assert set(await page.evaluate(_KEPT)) == {OFFLINE, *map(static, SHELL)}
         assert await page.evaluate("localStorage.length + sessionStorage.length") == 0
         assert await page.evaluate("indexedDB.databases().then(found => found.length)") == 0

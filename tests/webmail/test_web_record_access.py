@@ -125,6 +125,13 @@ async def test_the_history_tells_who_read_what(site: Site, alice: Browser) -> No
     assert 'id="e-du"' in await alice.get("/historique?du=x", 422)
 
 
+async def test_sentences_of_the_history_are_not_cut_inside_guillemets(site: Site, alice: Browser) -> None:
+    Record(site).letter(title="Bilan")
+    assert "«\u00a0Bilan\u00a0»" in (await alice.client.get("/historique")).text
+    english = await alice.client.get("/historique", headers={"accept-language": "en"})
+    assert "Bilan" in english.text and "«" not in english.text
+
+
 async def test_what_one_did_again_and_again_is_one_line(site: Site, alice: Browser) -> None:
     for _ in range(3):
         await alice.get("/documents")

@@ -54,7 +54,7 @@ async def export(turn: Turn) -> Response:
     """Every measure, as :func:`look` reads them back."""
     visit = turn.visit
     found = await turn.run(measures.read, visit.store, visit.box_id, visit.actor, KINDS)
-    text = measures.to_csv([one for kind in KINDS for one in found[kind]])
+    text = await turn.run(measures.to_csv, [one for kind in KINDS for one in found[kind]])
     name = f"mesures-{calendar.today(now_ms()).isoformat()}.csv"
     return handed(text.encode(), "text/csv; charset=utf-8", name)
 

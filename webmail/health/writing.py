@@ -115,7 +115,7 @@ async def change(turn: Turn) -> Response:
     try:
         await turn.run(
             health.put, visit.store, visit.box_id, visit.actor, typed.item,
-            item_id=last.item_id, version=int(version) if version.isdecimal() else -1,
+            item_id=last.item_id, version=int(version) if version.isdecimal() and len(version) < 10 else -1,
         )  # fmt: skip
     except HealthError as error:
         return await _form(turn, last.section, typed, 422, told(turn, error), last)

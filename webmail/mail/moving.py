@@ -7,11 +7,13 @@ names folders and modification sequences, no letters: it puts back what nobody t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+import patients
 from store import mail
 from store.mail import DRAFT, SEEN, Shift
 from webmail.guards import get, post
@@ -20,6 +22,7 @@ from webmail.mail.rooms import room_named, rooms_of
 from webmail.mail.shelf import view_for
 from webmail.mail.views import APART, ARCHIVE, BIN, DRAFTS, SENT, Item, View
 from webmail.turn import Missing, Refused, Turn, local
+from webmail.visit import Visit
 
 Act = Callable[[Turn, View, list[Item]], Awaitable[Response]]
 #: Letters of one form at most, and parts of an undoing.
@@ -168,13 +171,18 @@ def _undo(what: str, done: list[tuple[list[Shift], int]]) -> str:
 
 
 async def undo(turn: Turn) -> Response:
-    """Put back what :func:`_undo` names."""
+    """Put back what :func:`_undo` names; what is kept from who asks is neither touched nor counted."""
     what, parts = turn.asked("quoi"), _parts(turn.asked("ou"))
     if what not in ("lu", "nonlu", "place"):
         raise Missing
     touched = 0
     for folder_id, modseq, origin in parts:
-        place = {"box_id": turn.visit.box_id, "folder_id": folder_id, "modseq": modseq}
+        place: dict[str, Any] = {
+            "box_id": turn.visit.box_id,
+            "folder_id": folder_id,
+            "modseq": modseq,
+            "spare": await turn.read(_hidden, turn.visit, folder_id, modseq),
+        }
         if what == "place":
             touched += await turn.store.awrite(mail.move_back, **place, target_id=origin)
         else:
@@ -183,6 +191,15 @@ async def undo(turn: Turn) -> Response:
     if not touched:
         return turn.go(_back(turn), N_("Il n'y a plus rien à annuler."), kind="info")
     return turn.go(_back(turn), N_("C'est annulé : tout est revenu comme avant."))
+
+
+def _hidden(conn: Connection, visit: Visit, folder_id: int, modseq: int) -> list[int]:
+    """What of a folder was last touched at ``modseq`` and is kept from who is there."""
+    if visit.own:
+        return []
+    since = mail.entries(conn, visit.box_id, folder_id, max(modseq - 1, 1))
+    at = {one.message_id for one in since if one.modseq == modseq}
+    return sorted(patients.hidden_messages(conn, visit.box_id, at)) if at else []
 
 
 def _parts(text: str) -> list[tuple[int, int, int]]:

@@ -86,6 +86,7 @@ async def preview(turn: Turn) -> Response:
     if not look.kind.look:
         raise Missing
     path = f"/messages/{found.letter.message_id}/piece/{turn.request.path_params['path']}"
+    text, _ = await turn.run(as_page, turn, look.text)  # a long text of links takes a second
     return turn.page(
         "mail/letter_preview.html",
         letter=found.letter,
@@ -94,7 +95,7 @@ async def preview(turn: Turn) -> Response:
         name=found.name,
         path=path,
         look=look,
-        text=as_page(turn, look.text)[0] if look.text else "",
+        text=text,
     )
 
 

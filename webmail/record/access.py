@@ -136,6 +136,8 @@ def _moment(day: str, clock: str) -> tuple[int | None, str]:
     if not (int(hour) < 24 and int(minute) < 60):
         return None, BAD_CLOCK
     at = begin + (int(hour) * 60 + int(minute)) * 60_000
+    if at < 0:  # no clock of ours goes back that far
+        return None, TOO_OLD
     return (at, "") if at <= now_ms() else (None, FUTURE)
 
 

@@ -43,7 +43,7 @@ _RECORD: Final = {
     "dossier.treating": N_("Oui : c'est le médecin traitant."),
     "dossier.authorised": N_("Oui : un accès lui a été donné."),
     "dossier.feeding": N_("Oui : la loi permet à tout professionnel de déposer un document."),
-    "dossier.consent": N_("Oui, devant le patient et avec son accord. Vous en êtes averti par courriel."),
+    "dossier.consent": N_("Oui, devant le patient et avec son accord. C'est écrit dans l'historique."),
     "dossier.regulation": N_("Oui : l'accès du SAMU n'est pas refusé."),
     "dossier.break_glass": N_("Oui, en écrivant pourquoi. Vous en êtes averti aussitôt."),
     "dossier.blocked": N_("Non : son accès est bloqué."),

@@ -18,7 +18,7 @@ from dossier import Line
 from webmail import content
 from webmail.formats import there
 from webmail.guards import get
-from webmail.languages import N_, Language
+from webmail.languages import N_, Language, typeset
 from webmail.record import filters
 from webmail.record.asking import asked
 from webmail.turn import Turn
@@ -191,7 +191,7 @@ def _told(one: Line, sentence: str, times: int) -> Told:
         path = f"/droits/professionnel?{urlencode({'id': one.subject})}"
     return Told(
         at=one.at,
-        sentence=sentence,
+        sentence=typeset(sentence) if sentence == one.french else sentence,
         times=times,
         urgent=one.purpose != "normal",
         refused=one.refused,

@@ -14,6 +14,7 @@ from gateway.routing import Contact as Standing
 from gateway.routing import contacts
 from store import NotFoundError
 from webmail.guards import get
+from webmail.mail.shelf import view_for
 from webmail.people import Contact, contact_of
 from webmail.turn import Turn
 from webmail.writing.answers import AnswerBox, answer_boxes
@@ -38,6 +39,9 @@ class Correspondent(msgspec.Struct, frozen=True):
 async def write_to(turn: Turn) -> Response:
     """``/ecrire``: who may be written to, who may not and why, and the drafts."""
     known = await turn.read(contacts, turn.visit.box_id)
+    if not turn.visit.own:  # whom only letters name that are kept from him is nobody that he knows of
+        named = {address for one in (await view_for(turn)).items for address, _ in one.people}
+        known = [one for one in known if one[0] in named]
     newest = sorted(known, key=lambda one: -one[1].since)[:_MOST]
     people = await _correspondents(turn, [address for address, _ in newest], dict(newest))
     try:

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
+import patients
 from gateway.message import Facts, decode_meta
 from gateway.routing import keep_draft, prepare
 from store import NotFoundError, mail, now_ms
@@ -54,7 +55,9 @@ def drafts_of(conn: Connection, visit: Visit) -> Drafts:
     if folder is None:
         raise NotFoundError("mailbox.folder", "there is no folder for drafts")
     newest: list[Entry] = mail.entries(conn, visit.box_id, folder.folder_id)[-_LOOKED_AT:]
-    opened = visit.store.messages(conn, visit.box_id, [one.message_id for one in newest])
+    ids = [one.message_id for one in newest]
+    hidden = set() if visit.own else patients.hidden_messages(conn, visit.box_id, ids)
+    opened = visit.store.messages(conn, visit.box_id, [one for one in ids if one not in hidden])
     found = [
         Draft(
             one.message_id, one.uid, one.internal_date, decode_meta(opened[one.message_id].meta).index.facts

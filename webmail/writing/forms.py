@@ -11,6 +11,7 @@ from store import NotFoundError
 from webmail import formats
 from webmail.languages import N_
 from webmail.mail.letters import Letter, letter_of
+from webmail.mail.shelf import view_for
 from webmail.people import Contact, contact_of
 from webmail.turn import Missing, Turn
 from webmail.writing.answers import AnswerBox, answer_box, answer_boxes
@@ -29,6 +30,7 @@ from webmail.writing.building import (
 )
 from webmail.writing.drafts import draft_of, drafts_of
 from webmail.writing.files import ACCEPT, MOST, Fault, left, room, take
+from webmail.writing.references import address_of
 from webmail.writing.stored import text_in
 
 _MOST_TO: Final = 20
@@ -86,7 +88,7 @@ async def posted(turn: Turn) -> Work:
         in_reply_to, references = thread_of(facts.message_id, facts.references, facts.in_reply_to)
     writing = Writing(
         token=token or before.token,
-        to=_addresses(turn.text("a")) or before.to,
+        to=await _known(turn, _addresses(turn.text("a")), before.to, original) or before.to,
         subject=turn.text("objet")[:SUBJECT],
         text=cleaned(turn.text("texte"))[:TEXT],
         quote=bool(turn.text("citer")),
@@ -175,6 +177,20 @@ async def _original(turn: Turn, number: int) -> Letter | None:
 
 def _people(conn: Connection, addresses: list[str]) -> list[Contact]:
     return [contact_of(conn, one) for one in addresses]
+
+
+async def _known(turn: Turn, wanted: list[str], before: list[str], original: Letter | None) -> list[str]:
+    """Those of the addresses that a form names which its page may have had: who acts for a child learns from
+    no answer of the rules whether somebody wrote whose letters are kept from him."""
+    if turn.visit.own:
+        return wanted
+    known = {one.casefold() for one in before}
+    known.add(await turn.run(address_of, turn.visit, turn.request.path_params.get("reference", "")))
+    known.update(address for one in (await view_for(turn)).items for address, _ in one.people)
+    if original is not None:
+        box = await answer_box(turn, original)
+        known.update((box.address, *box.addresses))
+    return [one for one in wanted if one in known]
 
 
 def _number(text: str) -> int:

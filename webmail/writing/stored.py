@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Final
-
-import nh3
 
 from gateway.message import (
     MessageIndex,
@@ -20,6 +17,7 @@ from gateway.message import (
 )
 from store import Store
 from store.mail import StoredMessage
+from webmail.mail.html import words_of
 from webmail.writing.building import (
     PRIVATE,
     TEXT,
@@ -33,7 +31,6 @@ from webmail.writing.building import (
 )
 
 _READ: Final = 4 * TEXT
-_BREAKS: Final = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6])\b[^>]*>", re.IGNORECASE)
 
 
 def text_in(store: Store, message: StoredMessage) -> str:
@@ -45,9 +42,7 @@ def text_in(store: Store, message: StoredMessage) -> str:
         for part in parts:
             if part.media == media:
                 text = _decoded(store, message, part)
-                if media == "text/html":
-                    text = html.unescape(nh3.clean(_BREAKS.sub("\n", text), tags=set()))
-                return cleaned(text)
+                return cleaned(words_of(text) if media == "text/html" else text)
     return ""
 
 
