@@ -86,8 +86,9 @@ def _in_france(year: str, month: str, day: str, hour: str, minute: str) -> list[
 
 
 def moment(value: str, language: Language) -> str:
-    """An HL7 time to the minute, by the clock of who wrote it; "" for anything else. Nobody's clock on the wall
-    shows UTC: that is told by the clock of France."""
+    """An HL7 time to the minute, by the clock of who wrote it; "" for anything else.
+
+    Nobody's clock on the wall shows UTC: that is told by the clock of France."""
     match = _TIME.fullmatch(value.strip())
     if match is None:
         return ""

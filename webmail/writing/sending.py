@@ -9,6 +9,8 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import traceback
+from pathlib import PurePath
 from typing import Final, Literal
 
 import msgspec
@@ -56,8 +58,10 @@ async def send(turn: Turn, writing: Writing, draft: int, original: Letter | None
     except PasserelleError as error:
         log.info("letter_refused", rule=error.rule)
         return Result("refused", error.rule, turn.sentence(error))
-    except Exception:  # logged whole; the person may try again
-        log.exception("letter_failed")
+    except Exception as error:  # noqa: BLE001  # whatever it was; its words may be those of the letter
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{PurePath(last.filename).name}:{last.lineno}"
+        log.error("letter_failed", error=type(error).__name__, at=where)
         return Result("refused", "gateway.error", turn.say(_FAILED))
 
 
