@@ -84,10 +84,10 @@ class Pages:
         await self.send("/connexion/code", "/connexion/code", code=await self.code())
 
     async def read(self, subject: str) -> str:
-        """The page of the letter with that subject, found as a person finds it."""
+        """The page of the unread letter with that subject, found as a person finds it."""
         found = await self.open(f"/messages/recherche?{urlencode({'q': subject})}")
-        path = re.search(r'href="(/messages/\d+)', found)
-        assert path, f"no letter is found by « {subject} »"
+        path = re.search(r'class="row unread" href="(/messages/\d+)"', found)
+        assert path, f"no unread letter is found by « {subject} »"
         self._letter = path[1]
         return await self.open(self._letter)
 

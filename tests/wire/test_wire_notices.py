@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from email.message import Message
 from pathlib import Path
@@ -24,6 +25,7 @@ import gateway.rooms
 import patients
 from activity.tables import notice_mark
 from gateway.demo import cast, prepare_demo
+from gateway.home import settings_text
 from gateway.notices import Notices
 from gateway.settings import FILE_NAME, Settings, load_settings
 from store import Store, Tx, mail, operation
@@ -80,11 +82,16 @@ class Sink:
     def to(self, address: str) -> list[Message]:
         return [one for one in self.taken() if one["To"] == address]
 
-    def section(self) -> str:
-        return (
-            f'\n[signin]\nsender = "smtp"\nrelay = "127.0.0.1:{self.port}"\nrelay_tls = "none"\n'
-            f'from_address = "avis@espace.exemple.fr"\norigin = "{ORIGIN}"\n'
-        )
+    @property
+    def signin(self) -> dict[str, object]:
+        """The settings that bring every notice here."""
+        return {
+            "sender": "smtp",
+            "relay": f"127.0.0.1:{self.port}",
+            "relay_tls": "none",
+            "from_address": "avis@espace.exemple.fr",
+            "origin": ORIGIN,
+        }
 
 
 @pytest.fixture
@@ -108,8 +115,8 @@ class Desk:
 
     def __init__(self, home: Path, sink: Sink, clock: Clock) -> None:
         home.mkdir(exist_ok=True)
-        text = '[gateway]\nhostname = "mss.exemple.fr"\npatient_domain = "patient.exemple.fr"\n'
-        (home / FILE_NAME).write_text(text + sink.section())
+        gateway_of = {"hostname": "mss.exemple.fr", "patient_domain": "patient.exemple.fr"}
+        (home / FILE_NAME).write_text(settings_text({"gateway": gateway_of, "signin": sink.signin}))
         assert gateway.rooms.__all__
         self.store = Store.open(home)
         self.clock, self.sink = clock, sink
@@ -307,8 +314,10 @@ def test_a_back_that_is_killed_between_sending_and_recording_repeats_one_at_most
     scene = prepare_demo(tmp_path / "scene")
     home = scene.home("passerelle")
     path = home / FILE_NAME
-    wanted = "\n[notices]\nquiet_minutes = 0\nhours_between = 0\nlook_seconds = 1\n"
-    path.write_text(path.read_text(encoding="utf-8") + sink.section() + wanted, encoding="utf-8")
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    values["signin"] = sink.signin
+    values["notices"] = {"quiet_minutes": 0, "hours_between": 0, "look_seconds": 1}
+    path.write_text(settings_text(values), encoding="utf-8")
     armed = tmp_path / "kill"
     serving = Serving(scene, "passerelle", {"PASSERELLE_KILL_AT": f"@{armed}"})
     serving.start()
