@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from dossier.cells import quoted
 from dossier.history import Line
 from patients import calendar
 
@@ -22,8 +23,6 @@ COLUMNS: Final = (
     "refusé",
     "motif du refus",
 )
-#: A cell that begins with one of these is a formula to a spreadsheet.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class _Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +47,7 @@ def to_csv(lines: Sequence[Line]) -> bytes:
     for one in lines:
         refused = "oui" if one.refused else "non"
         cells = (moment(one.at), one.who, one.french, one.english, one.title, refused, one.why)
-        writer.writerow([_plain(cell) for cell in cells])
+        writer.writerow(map(quoted, cells))
     return written.getvalue().encode("utf-8-sig", "replace")
 
 
@@ -76,8 +75,3 @@ def to_json(lines: Sequence[Line]) -> bytes:
 def moment(at: int) -> str:
     """A moment (ms) as ISO 8601 to the second, in Paris."""
     return datetime.fromtimestamp(at // 1000, calendar.PARIS).isoformat(timespec="seconds")
-
-
-def _plain(cell: str) -> str:
-    """A cell that a spreadsheet shows as text, whatever it begins with (also after blanks)."""
-    return f"'{cell}" if cell.lstrip(" \u00a0").startswith(_FORMULA) or cell.startswith(_FORMULA) else cell

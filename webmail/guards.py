@@ -171,8 +171,9 @@ async def _visit(turn: Turn) -> Visit | None:
     kit = turn.kit
     if token:
         session = await signin.current(kit.store, token, kit.lifetimes)
-        if session is not None:
-            return await kit.store.aread(look, kit.store, session, token, wanted, False)
+        if session is None:  # whose session ended is asked to sign in: a sample is not his mail
+            return None
+        return await kit.store.aread(look, kit.store, session, token, wanted, False)
     cookie = turn.request.cookies.get(cookies.GUEST, "")
     if kit.guests is not None and cookie:
         guest = await kit.guests.guest()

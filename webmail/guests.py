@@ -31,6 +31,8 @@ async def enter(turn: Turn) -> Response:
     answer = turn.go("/")
     cookies.put(answer, cookies.GUEST, secrets.token_urlsafe(24))
     cookies.drop(answer, cookies.PROFILE)
+    if turn.found is None:  # a session that ended
+        cookies.drop(answer, cookies.SESSION)
     return answer
 
 

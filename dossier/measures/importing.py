@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 import activity
 from activity import Actor
 from dossier import rights
+from dossier.cells import quoted, unquoted
 from dossier.measures import moments, words
 from dossier.measures.errors import MeasureError
 from dossier.measures.keeping import Draft, birth_date_of, busy, change, draft, rows_held, sealed
@@ -213,7 +214,7 @@ def _draft(cells: dict[str, str], zone: str, born: str, now: int) -> Draft:
         moments.parse(when, zone),
         born,
         context=_context(cells.get("context", "")),
-        note=cells.get("note", ""),
+        note=unquoted(cells.get("note", "")),
         now=now,
     )
 
@@ -262,13 +263,15 @@ def _bad_file(french: str, english: str) -> MeasureError:
 
 
 def to_csv(measures: Iterable[Measure]) -> str:
-    """Measures as :func:`import_measures` reads them back: values, units and clocks as entered."""
+    """Measures as :func:`import_measures` reads them back: values, units and clocks as entered.
+
+    A note that a spreadsheet would run as a formula has a quote before it, which the import takes away."""
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for one in measures:
         entered = one.quantity
         writer.writerow(
-            (one.kind, one.moment.iso, "/".join(entered.numbers), entered.unit, one.context, one.note)
+            (one.kind, one.moment.iso, "/".join(entered.numbers), entered.unit, one.context, quoted(one.note))
         )
     return out.getvalue()

@@ -80,7 +80,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     received_at: int  # ms since the epoch
     helo: str = ""
     peer: str = ""
-    protocol: str = "ESMTPS"  # the Received "with" keyword (RFC 3848, RFC 6531 §4.3)
+    protocol: str = "ESMTPS"  # "with" of Received (RFC 3848, RFC 6531 §4.3); "" from the pages
     ret: str = ""  # "" | "FULL" | "HDRS" (RFC 3461 §4.3)
     envid: str = ""
     body: str = "7BIT"  # or "8BITMIME" (RFC 6152)

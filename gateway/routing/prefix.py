@@ -54,8 +54,14 @@ def return_path(mail_from: str) -> bytes:
 
 
 def received(envelope: Envelope, origin: Origin, hostname: str, recipient: str = "") -> bytes:
-    """RFC 5321 §4.4, with the cipher and, from an operator, the subject of its certificate as comments."""
-    where = _where(envelope.helo, envelope.peer, origin.dn, hostname, envelope.protocol, origin.tls)
+    """RFC 5321 §4.4, with the cipher and, from an operator, the subject of its certificate as comments.
+
+    From where a patient writes is not told (RFC 5321 §7.6): his device's name and address lead to his home.
+    """
+    client = f"{_helo(envelope.helo)} ({_address_literal(envelope.peer)})"
+    if origin.kind == "patient":
+        client = hostname
+    where = _where(client, origin.dn, hostname, envelope.protocol, origin.tls)
     words = [where, "id", envelope.trace_id]
     if recipient:
         words.append(f"for <{recipient}>")
@@ -65,12 +71,14 @@ def received(envelope: Envelope, origin: Origin, hostname: str, recipient: str =
 
 
 @lru_cache(maxsize=1024)
-def _where(helo: str, peer: str, dn: str, hostname: str, protocol: str, tls: str) -> str:
+def _where(client: str, dn: str, hostname: str, protocol: str, tls: str) -> str:
     """The part of Received that all messages of a session share."""
-    words = ["Received: from", _helo(helo), f"({_address_literal(peer)})"]
+    words = ["Received: from", client]
     if dn:
         words.append(f"({_comment('certificate ' + dn)})")
-    words += ["by", hostname, "(Passerelle) with", protocol]
+    words += ["by", hostname, "(Passerelle)"]
+    if protocol:
+        words += ["with", protocol]
     if tls:
         words.append(f"({_comment(tls)})")
     return " ".join(words)

@@ -170,7 +170,7 @@ async def deliver(store: Store, router: Router, letter: Letter) -> None:
         recipients=[Recipient(address=to)],
         trace_id=f"{new_id():x}",
         received_at=now_ms() - letter.ago,
-        protocol="HTTPS",
+        protocol="",
     )
     origin = Origin(
         kind="patient" if letter.answer else "professional",

@@ -258,6 +258,21 @@ def test_a_submission_and_nothing_checked() -> None:
     assert authentication_results("gw", []) == b"Authentication-Results: gw; none\r\n"
 
 
+@pytest.mark.parametrize(("protocol", "clause"), [("ESMTPSA", " with ESMTPSA"), ("", "")])
+def test_where_a_patient_writes_from_is_not_told(protocol: str, clause: str) -> None:
+    envelope = Envelope(
+        mail_from="p@b.example",
+        recipients=[],
+        trace_id="abc",
+        received_at=NOW,
+        helo="telephone-d-alice",
+        peer="192.0.2.7",
+        protocol=protocol,
+    )
+    whole = b" ".join(received(envelope, Origin(kind="patient"), "gw.example").split()).decode()
+    assert whole.startswith(f"Received: from gw.example by gw.example (Passerelle){clause} id abc; ")
+
+
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=60))
 def test_no_input_breaks_the_prefix(helo: str, peer: str, dn: str) -> None:
     clean = [text.encode("utf-8", "ignore").decode() for text in (helo, peer, dn)]

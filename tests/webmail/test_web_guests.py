@@ -78,6 +78,18 @@ async def test_a_real_session_is_not_a_guests(site: Site, alice: Browser) -> Non
     assert ALICE.birth_name in await alice.get("/")
 
 
+async def test_whose_session_ended_is_asked_to_sign_in_and_not_shown_the_sample(site: Site) -> None:
+    browser = await guest(site)
+    browser.client.cookies.set("__Host-session", "ended", domain="localhost.local", path="/")
+    assert CAMILLE.family not in await browser.get("/")
+    asked = await browser.client.get("/messages")
+    assert (asked.status_code, asked.headers["location"]) == (303, "/connexion?suite=/messages")
+    key = form_key(await browser.get("/invite"))
+    entered = await browser.client.post("/invite", data={"_cle": key})
+    assert entered.status_code == 303
+    assert CAMILLE.family in await browser.get("/"), "who wants to look around may"
+
+
 async def test_a_forged_guest_cookie_opens_the_sample_only(site: Site) -> None:
     client = site.client()
     client.cookies.set("__Host-invite", "whatever", domain="localhost.local", path="/")

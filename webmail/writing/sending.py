@@ -145,9 +145,7 @@ async def _accept(
             recipients=[Recipient(address=one) for one in writing.to],
             trace_id=trace_id,
             received_at=at,
-            helo=turn.kit.wants.hostname,
-            peer=turn.source,
-            protocol="HTTP",
+            protocol="",
             ret="HDRS",
             smtputf8=not all(one.isascii() for one in writing.to),
         )
