@@ -186,6 +186,19 @@ async def test_html_comes_in_a_frame_and_as_text(site: Site, alice: Browser) -> 
     assert "Bonjour en texte" in await alice.get(f"{path}/imprimer")
 
 
+async def test_the_word_for_software_in_a_subject_is_not_shown(site: Site, alice: Browser) -> None:
+    await site.deliver(letter("XDM/1.0/DDM+CR de consultation DUPONT ALICE 12/03/1988"))
+    path = f"/messages/{newest(site)}"
+    pages = ("/", "/messages", "/messages?dossier=reception", path, f"{path}/imprimer", f"{path}/repondre")
+    for page in (*pages, "/messages/recherche?q=consultation"):
+        told = await alice.get(page)
+        assert "CR de consultation DUPONT ALICE 12/03/1988" in told, page
+        assert "XDM/1.0" not in told, page
+    whole = await alice.client.get(f"{path}.eml")
+    assert "XDM" not in whole.headers["content-disposition"]
+    assert b"Subject: XDM/1.0/DDM+CR" in whole.content, "the letter itself is as it came"
+
+
 async def test_pictures_of_the_letter_are_shown(site: Site, alice: Browser) -> None:
     raw = hostile.html_letter("<p>Voyez</p>").decode()
     top = raw.partition("\r\nContent-Type")[0]

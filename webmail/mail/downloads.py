@@ -16,7 +16,7 @@ from webmail.mail.letters import Letter, letter_of
 from webmail.mail.octets import content as octets
 from webmail.mail.octets import read_some
 from webmail.mail.parts import Attachment, attachments_of, part_at
-from webmail.mail.wording import shown, shown_name
+from webmail.mail.wording import shown, shown_name, subject_of
 from webmail.rendering import PAGE_HEADERS
 from webmail.turn import Turn
 
@@ -76,7 +76,7 @@ async def whole(turn: Turn) -> Response:
     """``/messages/{id}.eml``: the octets that IMAP gives, our lines (Received…) before those that came."""
     letter = await letter_of(turn, turn.request.path_params["message_id"])
     body = await turn.run(turn.store.open_body, letter.message)
-    name = shown_name(shown(letter.meta.index.facts.subject, 60)) or "message"
+    name = shown_name(shown(subject_of(letter.meta.index.facts.subject), 60)) or "message"
     headers = eml_head(name)
     headers["Content-Length"] = str(len(letter.meta.prefix) + body.size)
 

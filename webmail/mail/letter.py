@@ -25,7 +25,7 @@ from webmail.mail.reports import Report, reports_of
 from webmail.mail.saving import Filing, digests_of, filings_of
 from webmail.mail.shelf import view_for
 from webmail.mail.views import BIN, DRAFTS
-from webmail.mail.wording import shown
+from webmail.mail.wording import shown, subject_of
 from webmail.people import Contact, contact_of
 from webmail.record.wording import HEADINGS
 from webmail.rendering import STATIC
@@ -97,7 +97,7 @@ async def page_of(
         status,
         letter=letter,
         number=letter.message_id,
-        subject=shown(facts.subject),
+        subject=shown(subject_of(facts.subject)),
         sheet=sheet,
         sent=sent,
         state=await sent_state(turn, letter) if sent else None,
@@ -224,7 +224,7 @@ async def printed(turn: Turn) -> Response:
     """``/messages/{id}/imprimer``: the letter on plain paper, as text."""
     letter = await letter_of(turn, turn.request.path_params["message_id"])
     sheet = await turn.run(_sheet, turn, letter, False)
-    subject = shown(letter.meta.index.facts.subject)
+    subject = shown(subject_of(letter.meta.index.facts.subject))
     return turn.page(
         "mail/letter_print.html", letter=letter, number=letter.message_id, subject=subject, sheet=sheet
     )

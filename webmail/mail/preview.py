@@ -24,7 +24,7 @@ from webmail.mail.letter import as_page
 from webmail.mail.letters import Letter, letter_of
 from webmail.mail.octets import decoded, read_some
 from webmail.mail.parts import Attachment, joined, part_at, texts_of
-from webmail.mail.wording import lines, shown, shown_name
+from webmail.mail.wording import lines, shown, shown_name, subject_of
 from webmail.record.pictures import draw
 from webmail.record.shown import Shown
 from webmail.rendering import draw as draw_page
@@ -185,7 +185,7 @@ def _message(turn: Turn, found: _Found, kind: Kind) -> Look:
     sender = facts.from_[0] if facts.from_ else None
     return Look(
         kind,
-        title=shown(facts.subject),
+        title=shown(subject_of(facts.subject)),
         sender=shown(sender.name or sender.address, 120) if sender else "",
         date=shown(facts.date, 60),
         text=joined(texts_of(body, root, rich=False)),

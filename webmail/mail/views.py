@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.message import attachments, decode_meta
 from store.mail import DELETED, DRAFT, SEEN, Folder, StoredMessage
+from webmail.mail.wording import subject_of
 from webmail.people import Contact, given_name
 
 BIN, JUNK, DRAFTS, SENT, ARCHIVE = "\\Trash", "\\Junk", "\\Drafts", "\\Sent", "\\Archive"
@@ -128,7 +129,7 @@ def item_of(message: StoredMessage, own: str) -> Item:
         if address != own:
             named[address] = name or named.get(address, "")
     files = tuple(one.filename[:_SUBJECT] for one in attachments(meta.index.root)[:_FILES])
-    subject = facts.subject[:_SUBJECT]
+    subject = subject_of(facts.subject)[:_SUBJECT]
     return Item(
         message.message_id,
         message.received_at,

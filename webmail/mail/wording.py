@@ -18,6 +18,15 @@ _UNSAFE: Final = re.compile(r'[/\\:*?"<>|]')
 _HOST: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-)){0,20}\.?")
 
 
+#: The subject token that has software integrate a letter (IHE ITI TF-2 §3.32.4.1.2, ECO.2.1.3).
+_TOKEN: Final = re.compile(r"XDM/1\.0/DDM\+?\s*")
+
+
+def subject_of(subject: str) -> str:
+    """A subject as people read it: without the token that is for software (ECO.3.1: it is hidden)."""
+    return _TOKEN.sub("", subject) if "XDM/1.0/DDM" in subject else subject
+
+
 def shown(text: str, length: int = 300) -> str:
     """One line of a stranger's (a subject, a name): no control character, nothing that turns it round."""
     made = []

@@ -12,6 +12,7 @@ from webmail import formats
 from webmail.languages import N_
 from webmail.mail.letters import Letter, letter_of
 from webmail.mail.shelf import view_for
+from webmail.mail.wording import subject_of
 from webmail.people import Contact, contact_of
 from webmail.turn import Missing, Turn
 from webmail.writing.answers import AnswerBox, answer_box, answer_boxes
@@ -59,7 +60,7 @@ async def answer_to(turn: Turn, letter: Letter) -> tuple[AnswerBox, Work]:
     writing = Writing(
         token=new_token(),
         to=list(box.addresses or [box.address]),
-        subject=answering(facts.subject),
+        subject=answering(subject_of(facts.subject)),
         original=letter.message_id,
         in_reply_to=in_reply_to,
         references=references,
