@@ -8,7 +8,8 @@ from typing import Any
 
 import evidence
 from gateway.routing import Verdict, end_sending, prepare
-from gateway.smtp.outcomes import drop_relay
+from gateway.smtp.client import Outcome
+from gateway.smtp.outcomes import Ledger, drop_relay
 from store import StoreError, mail, tasks
 from tests.webmail.web_kit import ALICE, CLEMENCE, COLLEAGUE, DOCTOR, NOE, Browser, Site, letter
 from tests.webmail.writing_kit import (
@@ -283,6 +284,48 @@ async def test_answers_to_notices_of_the_service_are_not_offered(site: Site, ali
     site.store.write(mail.append, box_id=site.box(), folder_id=mail.INBOX_ID, message=message)
     page = await alice.get(f"/messages/{message.message_id}/repondre", 403)
     assert "personne ne lirait" in page
+
+
+async def test_what_another_operator_returns_is_told(site: Site, alice: Browser) -> None:
+    number = await arrived(site)
+    page = await alice.get(f"/messages/{number}/repondre")
+    await submit(alice, f"/messages/{number}/repondre", page, texte="Bonjour.")
+    (entry,), (sent,) = entries(site, "\\Sent"), opened(site, "\\Sent")
+    (task,) = site.store.read(tasks.pending, tasks.RELAY)
+    (job,) = queued(site)
+    taken = Outcome(result="sent", rule="relay.taken", status="2.0.0", reply="250 2.0.0 ok", dsn_offered=True)
+    assert await Ledger(site.store, "mss.example").relayed(task, job, taken, None)
+    path = f"/messages/{entry.message_id}"
+    assert "Remis à la messagerie du destinataire." in await alice.get(path)
+    for whose, who, action in (
+        ("<another@letter.example>", DOCTOR.address, "failed"),
+        (sent["Message-ID"], COLLEAGUE.address, "failed"),
+        (sent["Message-ID"], DOCTOR.address, "delayed"),
+    ):
+        await site.deliver(bounce(whose, who, action))
+        assert "Revenu" not in await alice.get(path), (whose, who, action)
+    report = await arrived(site, bounce(sent["Message-ID"], DOCTOR.address, "failed"))
+    page = await alice.get(path)
+    assert "Revenu : le destinataire ne l'a pas reçu." in page
+    assert f'href="/messages/{report}"' in page
+    assert "Remis à la messagerie" not in page
+
+
+def bounce(message_id: str, recipient: str, action: str) -> bytes:
+    lines = [
+        f"From: {DOCTOR.address}",
+        f"To: {ALICE.address}",
+        "Subject: Undelivered",
+        f"Message-ID: <{action}.{len(recipient)}.{len(message_id)}@mx.example>",
+        "Date: Sun, 22 Nov 2026 10:00:00 +0100",
+        "MIME-Version: 1.0",
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
+        *("", "--b", "Content-Type: text/plain", "", "words", "--b"),
+        *("Content-Type: message/delivery-status", "", "Reporting-MTA: dns; mx.example", ""),
+        *(f"Final-Recipient: rfc822; {recipient}", f"Action: {action}", "Status: 5.2.2", "", "--b"),
+        *("Content-Type: text/rfc822-headers", "", f"Message-ID:\r\n {message_id}", "--b--", ""),
+    ]
+    return "\r\n".join(lines).encode()
 
 
 async def test_what_became_of_it_is_told(site: Site, alice: Browser) -> None:

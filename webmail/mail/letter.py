@@ -22,6 +22,7 @@ from webmail.mail.octets import read_some
 from webmail.mail.origins import Hop, Seal, hop_of, seal_of
 from webmail.mail.parts import Attachment, attachments_of, has_html, joined, texts, texts_of
 from webmail.mail.reports import Report, reports_of
+from webmail.mail.returned import returned
 from webmail.mail.saving import Filing, digests_of, filings_of
 from webmail.mail.shelf import view_for
 from webmail.mail.views import BIN, DRAFTS
@@ -92,6 +93,7 @@ async def page_of(
     item = view.by_id.get(letter.message_id)
     around = next((one for one in view.conversations if item is not None and item in one.items), None)
     place = around.items.index(item) if around is not None and item is not None else 0
+    state = await sent_state(turn, letter) if sent else None
     return turn.page(
         "mail/letter.html",
         status,
@@ -100,7 +102,8 @@ async def page_of(
         subject=shown(subject_of(facts.subject)),
         sheet=sheet,
         sent=sent,
-        state=await sent_state(turn, letter) if sent else None,
+        state=state,
+        report=await returned(turn, letter, view) if state and state.state == "handed" else 0,
         rich=rich,
         has_html=rich or await turn.run(has_html, letter.meta.index.root),
         box=None if letter.in_folder(DRAFTS) else await answer_box(turn, letter),

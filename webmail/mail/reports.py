@@ -66,13 +66,17 @@ def reports_of(body: BodyReader, root: Part, auto: str) -> list[Report]:
         if auto == "dsn"
         else ("message/disposition-notification", "message/global-disposition-notification")
     )
-    report = root.children[0] if root.media == "multipart/signed" and root.children else root
-    part = next((one for one in report.children if one.media in wanted), None)
+    part = next((one for one in report_in(root).children if one.media in wanted), None)
     if part is None:
         return []
     text = read_some(body, part, _MOST)[0].decode("utf-8", "replace").replace("\r\n", "\n")
     groups = [_fields(group) for group in re.split(r"\n[ \t]*\n", text)]
     return _delivery(groups) if auto == "dsn" else _disposition(groups[0] if groups else {})
+
+
+def report_in(root: Part) -> Part:
+    """The multipart/report of a message, which may be signed (RFC 8551 §3.5.3)."""
+    return root.children[0] if root.media == "multipart/signed" and root.children else root
 
 
 def _fields(group: str) -> dict[str, str]:
