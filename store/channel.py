@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +32,7 @@ _LENGTH = struct.Struct(">I")
 _RESULT, _ERROR, _NOTICES = 0, 1, 2
 _NO_FOLDERS = "-folders"  # instead of an operation: this client needs no notices of folders
 MAX_FRAME = 64 * 1024 * 1024
+_LONGEST_NAME = 107  # sun_path without its NUL: unix(7)
 NoticeSink = Callable[[list[Notice]], None]
 
 
@@ -162,6 +164,19 @@ class LocalChannel:
         self._settler.flush()
 
 
+@contextlib.contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """What names a socket to the system, which takes 107 octets (unix(7)): a home may lie deep."""
+    if len(os.fsencode(path)) <= _LONGEST_NAME:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 class RemoteChannel:
     """The way to the writer of another process. Lost connections fail the calls under way with 451."""
 
@@ -169,7 +184,8 @@ class RemoteChannel:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
         try:
-            self._socket.connect(str(path))
+            with _reachable(path) as name:
+                self._socket.connect(name)
         except OSError:
             self._socket.close()
             raise
@@ -276,7 +292,8 @@ class WriterService:
     def start(self, writer: Writer) -> None:
         self._writer = writer
         self._path.unlink(missing_ok=True)  # left by a killed process; we hold the lock
-        self._listener.bind(str(self._path))
+        with _reachable(self._path) as name:
+            self._listener.bind(name)
         self._path.chmod(0o600)
         self._listener.listen(64)
         threading.Thread(target=self._accept, name="store-service", daemon=True).start()

@@ -220,6 +220,9 @@ async def test_sessions_agree_under_load(bench: Bench) -> None:
             all_done.set()
         await all_done.wait()
         await tell("NOOP")
+        for number, uid in enumerate(uids, 1):
+            if uid is None:  # appended by another after this one's last look
+                await tell(f"FETCH {number} (UID FLAGS)")
         assert None not in uids
         return {uid: flags[uid] for uid in uids if uid is not None}
 

@@ -175,6 +175,19 @@ def test_the_second_opener_is_no_writer(tmp_path: Path) -> None:
         assert (first.is_writer, second.is_writer) == (True, False)
 
 
+@pytest.mark.parametrize("depth", [20, 200])
+def test_a_home_may_lie_deep(tmp_path: Path, depth: int) -> None:
+    """A socket's path holds 107 octets (unix(7)); a home's has no such bound."""
+    home = tmp_path / ("é" * (depth // 2)) / "home"
+    home.mkdir(parents=True)
+    with Store.open(home) as first, Store.open(home) as second:
+        assert (first.is_writer, second.is_writer) == (True, False)
+        second.create_box(address="a@example.test", kind="patient", owner="269067505600187")
+        assert first.read(mail.box_by_address, "a@example.test") is not None
+        assert (home / "run" / "writer.sock").stat().st_mode & 0o777 == 0o600
+    assert not (home / "run" / "writer.sock").exists()
+
+
 def test_who_may_not_lead_waits_for_the_writer(tmp_path: Path) -> None:
     """A child of a gateway whose writer died must not lead in its place: the restarted one could not."""
     with ThreadPoolExecutor(1) as pool:
