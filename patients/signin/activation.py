@@ -74,6 +74,7 @@ class Activation(msgspec.Struct):
     terms: str = ""
     names_tried: int = 0
     shown: str = ""  # the destination as the person may see it
+    sent: int = 1  # how often a code was sent, or would have been
 
 
 OVER: Final = Answer("over")
@@ -133,6 +134,25 @@ def begin_activation(tx: Tx, *, token: str, facts: Facts, channel: Way, code: st
     state = Activation("code", persons, reached, channel, digest, shown=shown)
     flows.begin(tx, token, "activation", state, LIFETIME_MS)
     return Sent(Answer("ok", "code", shown=shown), to)
+
+
+@operation("patients.signin.resend_activation")
+def resend_activation(tx: Tx, *, token: str, code: str) -> Sent:
+    """Another code in place of the one before; wrong tries stay counted. ``over``: no more are sent.
+
+    A stranger's facts get the same answer; so do those of somebody who was sent too many in this hour.
+    """
+    state = _at(tx, token, "code")
+    if state is None or state.channel == "letter" or state.sent >= MOST_SENT:
+        return Sent(OVER, [])
+    known = contacts_of(tx, state.persons)
+    found = {known.get(ins, {}).get(state.channel, "") for ins in state.reached} - {""}
+    wait = charge(tx, [Bucket("send", (state.persons[0] if state.persons else token,))])
+    state.entry = entry_digest(_flow_key(tx, token), code)
+    state.sent += 1
+    flows.save(tx, token, state)
+    to = [] if wait else [Destination(state.channel, one) for one in sorted(found)]
+    return Sent(Answer("ok", "code", shown=state.shown), to)
 
 
 @operation("patients.signin.prove_activation")

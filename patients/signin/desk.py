@@ -101,6 +101,13 @@ class Desk:
         self._courier.send(sent.to, code_text("activation", code, activation.LIFETIME_MS // _MINUTE))
         return Begun(token, sent.answer)
 
+    async def resend_activation(self, token: str) -> Answer:
+        """Another code, in place of the one before; ``over``: no more are sent for this flow."""
+        code = random_code()
+        sent = await self._store.awrite(activation.resend_activation, token=token, code=code)
+        self._courier.send(sent.to, code_text("activation", code, activation.LIFETIME_MS // _MINUTE))
+        return sent.answer
+
     async def prove(self, token: str, code: str) -> Answer:
         """The code of twelve characters: the one that was sent, or the notice's."""
         return await self._store.awrite(activation.prove_activation, token=token, code=code[:64])

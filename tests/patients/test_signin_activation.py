@@ -129,6 +129,54 @@ async def test_a_code_is_of_one_flow_and_used_once(world: World) -> None:
     assert (await world.desk.prove(first.token, code)).outcome == "over"
 
 
+async def test_another_code_takes_the_place_of_the_one_before(world: World) -> None:
+    token = (await world.facts(MARIE)).token
+    first = world.letters.code("marie@example.org")
+    assert (await world.desk.prove(token, "AAAA-BBBB-CCCC")).outcome == "wrong"
+    answer = await world.desk.resend_activation(token)
+    assert answer == signin.Answer("ok", "code", shown="m•••@•••.org")
+    await world.courier.drain()
+    second = world.letters.code("marie@example.org")
+    assert second != first
+    assert (await world.desk.prove(token, first)).outcome == "wrong"
+    assert (await world.desk.prove(token, second)).outcome == "ok"
+    assert (await world.desk.resend_activation(token)).outcome == "over", "the step was taken"
+
+
+async def test_wrong_tries_stay_counted_when_another_code_is_sent(world: World) -> None:
+    token = (await world.facts(MARIE)).token
+    for _ in range(MOST_TRIES - 1):
+        await world.desk.prove(token, "AAAA-BBBB-CCCC")
+    assert (await world.desk.resend_activation(token)).outcome == "ok"
+    assert (await world.desk.prove(token, "AAAA-BBBB-CCCC")).outcome == "over"
+
+
+@pytest.mark.parametrize("who", [MARIE, PAUL])
+async def test_three_codes_of_an_activation_are_sent(world: World, who: str) -> None:
+    token = (await world.facts(who)).token
+    outcomes = [(await world.desk.resend_activation(token)).outcome for _ in range(3)]
+    await world.courier.drain()
+    assert outcomes == ["ok", "ok", "over"]
+    assert len(world.letters.sent) == (3 if who == MARIE else 0)
+    assert (await world.desk.stands(token)).step == "code", "the last one that was sent still counts"
+
+
+async def test_a_letter_is_not_sent_again(world: World) -> None:
+    token = (await world.facts(ANNE, channel="letter")).token
+    assert (await world.desk.resend_activation(token)).outcome == "over"
+    assert world.letters.sent == []
+
+
+async def test_a_person_is_not_flooded_with_codes(world: World, clock: Clock) -> None:
+    """Beginning again and again does not give more codes than the hour's; the answers do not tell."""
+    for _ in range(5):
+        token = (await world.facts(MARIE)).token
+        for _ in range(2):
+            assert (await world.desk.resend_activation(token)).outcome == "ok"
+    await world.courier.drain()
+    assert len(world.letters.sent) == 5 + LIMITS["send"].tries
+
+
 @pytest.mark.parametrize("who", [MARIE, PAUL])
 async def test_wrong_codes_end_the_flow(world: World, who: str) -> None:
     token = (await world.facts(who)).token

@@ -119,7 +119,10 @@ async def test_facts_get_one_answer(world: World, channel: str) -> None:
             wrong = await world.desk.prove(begun.token, "AAAA-BBBB-CCCC")
         assert wrong == signin.Answer("wrong", "code")
         seen.add(("wrong", str(work.shape)))
-    assert len(seen) == 2
+        with counted_work() as work:
+            again = await world.desk.resend_activation(begun.token)
+        seen.add(("again", again.outcome, shape(again.shown), str(work.shape)))
+    assert len(seen) == 3
 
 
 @pytest.mark.parametrize("channel", ["email", "letter"])

@@ -113,6 +113,22 @@ async def test_too_many_wrong_codes_end_it(site: Site) -> None:
     assert answer.headers["location"] == FIRST
 
 
+async def test_a_code_that_did_not_come_is_sent_again(site: Site) -> None:
+    one = person(site)
+    await one.fill(FIRST, FIRST, **facts(BASILE))
+    first = await code(site, BASILE_AT)
+    page = await one.fill(STEP, "/activation/renvoyer")
+    assert "un nouveau code vient de partir" in page
+    second = await code(site, BASILE_AT)
+    assert second != first
+    await one.fill(STEP, "/activation/renvoyer")
+    page = await one.fill(STEP, "/activation/renvoyer")
+    assert "Trois codes sont partis" in page
+    assert "pas le bon" in await one.fill(STEP, "/activation/code", 422, code=second)
+    page = await one.fill(STEP, "/activation/code", code=await code(site, BASILE_AT))
+    assert "Étape 3 sur 5" in page
+
+
 async def test_nobody_can_be_found_out(site: Site) -> None:
     """Facts of nobody, of an opposed and of an activated profile: one answer, one next page."""
     pages = set()

@@ -43,6 +43,11 @@ _REFUSED: Final = N_(
 )
 
 
+_SENT: Final = N_(
+    "Si vos informations sont exactes, un nouveau code vient de partir. Seul ce dernier code compte."
+)
+
+
 async def facts(turn: Turn) -> Response:
     """``/activation``: who are you."""
     values = dict.fromkeys(_KEPT, "") | {"carte": "plain", "canal": "email"}
@@ -150,6 +155,17 @@ async def code(turn: Turn) -> Response:
     return await settle(turn, answer, "code", {"code": wrong})
 
 
+async def resend(turn: Turn) -> Response:
+    """Another code in place of the one before, whether there is somebody to send it to or not."""
+    token, _ = flow.held(turn)
+    answer = await turn.kit.desk.resend_activation(token)
+    if answer.outcome == "ok":
+        return turn.go(STEP, _SENT)
+    if (await turn.kit.desk.stands(token)).outcome == "over":
+        return expired(turn)
+    return turn.go(STEP, N_("Trois codes sont partis : servez-vous du dernier, ou recommencez."))
+
+
 async def choice(turn: Turn) -> Response:
     """Which person of the card, by place."""
     place = turn.text("personne")
@@ -168,6 +184,7 @@ ROUTES: Final[list[BaseRoute]] = [
     open_post("/activation", begin),
     open_get(STEP, step),
     open_post("/activation/code", code),
+    open_post("/activation/renvoyer", resend),
     open_post("/activation/choix", choice),
     open_post("/activation/recommencer", anew),
 ]
