@@ -1,4 +1,4 @@
-"""The patient's pages on a large mailbox, and under many readers: ``python -m bench.webmail [--short]``.
+"""The patient's pages on a large mailbox, and under many readers: ``python -m bench.webmail``.
 
 A real gateway (``passerelle serve``) with its web and IMAP ports; one patient has 10 000 letters from 200
 professionals of the annuaire, one in five with a PDF, and 200 others have 40 letters each. Sessions are
