@@ -25,7 +25,7 @@ from gateway.demo.stage import on_stage
 from store import Store
 from tests.browser.browser_kit import browsing
 from tests.browser.browser_kit import sign_in as give_session
-from tests.webmail.web_kit import NOE
+from tests.webmail.web_kit import NOE, represent
 from tests.wire.wire_support import Owner, Space, box_of, fetch, uids
 
 _PATIENCE_S: Final = 90
@@ -113,14 +113,7 @@ class Stage:
         with Store.open(self.scene.home("passerelle")) as store:
             store.write(patients.add_persons, persons=[NOE.person], actor="test")
             patients.activate(store, NOE.ins, cast.PATIENT_DOMAIN, actor="test")
-            store.write(
-                patients.attach_representative,
-                ins=NOE.ins,
-                representative=ALICE.ins,
-                capacity="parent",
-                actor="test",
-                reason="livret de famille",
-            )
+            represent(store, NOE)
 
 
 def _text(part: Message) -> str:

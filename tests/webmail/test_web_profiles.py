@@ -7,21 +7,14 @@ from datetime import UTC, date, datetime
 import patients
 from gateway.demo import cast
 from tests.webmail.ways_kit import enter, titles
-from tests.webmail.web_kit import ALICE, CLEMENCE, NOE, TERMS, Browser, Site, form_key
+from tests.webmail.web_kit import ALICE, CLEMENCE, NOE, TERMS, Browser, Site, form_key, represent
 
 BABY = cast.Patient(cast.ins("2240375056008"), "DUPONT-EXEMPLE", "MILA", "F", "2024-03-02", "75056")
 
 
 def attach(site: Site, who: cast.Patient = BABY, to: cast.Patient = ALICE) -> None:
     site.store.write(patients.add_persons, persons=[who.person], actor="test")
-    site.store.write(
-        patients.attach_representative,
-        ins=who.ins,
-        representative=to.ins,
-        capacity="parent",
-        actor="test",
-        reason="livret",
-    )
+    represent(site.store, who, to)
 
 
 async def test_going_there_and_back(site: Site, alice: Browser) -> None:

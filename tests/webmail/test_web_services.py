@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 
+import activity
 import catalogue
 from tests.catalogue.catalogue_support import AGENDA, PAIN, WEIGHT, service
 from tests.webmail.web_kit import ALICE, CLEMENCE, NOE, Browser, Site
@@ -95,6 +96,19 @@ async def test_forged_scopes_and_services_are_refused(site: Site, alice: Browser
     assert answer.status_code == 403
     assert standing(site) == {}
     assert "aucun accord ne peut être donné" in await alice.get("/catalogue/service/ancien")
+
+
+async def test_a_parent_who_looks_is_in_the_history_but_not_for_a_head(site: Site) -> None:
+    parent = await site.signed_in(ALICE, space=NOE)
+
+    def traces() -> int:
+        asked = activity.Asked(what=("history_read",))
+        return len(site.store.read(activity.entries, site.store, site.box(NOE), asked))
+
+    assert (await parent.client.head("/catalogue/accords")).status_code == 200
+    assert traces() == 0
+    await parent.get("/catalogue/accords")
+    assert traces() == 1
 
 
 async def test_consents_are_of_the_space_that_is_shown(site: Site, alice: Browser) -> None:

@@ -95,10 +95,15 @@ async def _people(store: Store, home: Path) -> None:
         assert made == signin.Answer("ok", "end"), made
     await door.close()
     patients.activate(store, NOE.ins, cast.PATIENT_DOMAIN, actor="test")
+    represent(store, NOE)
+
+
+def represent(store: Store, child: cast.Patient, by: cast.Patient = ALICE) -> None:
+    """Let a parent act for a child; an administrator saw the family's book."""
     store.write(
         patients.attach_representative,
-        ins=NOE.ins,
-        representative=ALICE.ins,
+        ins=child.ins,
+        representative=by.ins,
         capacity="parent",
         actor="test",
         reason="livret de famille",

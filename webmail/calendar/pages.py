@@ -235,7 +235,7 @@ async def appointment(turn: Turn) -> Response:
     at = turn.asked("a")
     single = await turn.run(occurrence_of, one, at)
     shown = single or await turn.run(_first, one)
-    if not turn.visit.own:
+    if not turn.visit.own and turn.request.method != "HEAD":
         await turn.run(agenda.trace, turn.visit.store, turn.visit.box_id, turn.visit.actor)
     details = one.details
     repeated = bool(details.rule or details.extra)

@@ -222,7 +222,7 @@ async def agreements(turn: Turn) -> Response:
         held["asked"].append(asks(turn, one.scope, one))
         held["open"] = held["open"] or one.standing in ("given", "changed", "unconfirmed")
     known = {one.id for one in await turn.read(catalogue.services)}
-    if not visit.own:  # who reads another's history is in it himself
+    if not visit.own and turn.request.method != "HEAD":  # who reads another's history is in it himself
         entry = await turn.run(activity.entry, visit.store, visit.box_id, visit.actor, "history_read")
         await visit.store.awrite(activity.record, entry=entry)
     exchanges = await turn.read(_exchanges, visit)
