@@ -100,6 +100,11 @@ class Turn:
         value = self.form.get(name, default)
         return value.strip() if isinstance(value, str) else default
 
+    def secret(self, name: str) -> str:
+        """A password as typed, blanks included."""
+        value = self.form.get(name, "")
+        return value if isinstance(value, str) else ""
+
     def texts(self, name: str) -> list[str]:
         """All values of a field (boxes that were ticked)."""
         return [one for one in self.form.getlist(name) if isinstance(one, str)]

@@ -8,28 +8,13 @@ import threading
 import pytest
 from markupsafe import Markup
 
-import patients
 from store import mail
 from store.mail import SEEN
-from tests.webmail.web_kit import ALICE, COLLEAGUE, DOCTOR, NOE, Browser, Site, form_key, letter
+from tests.webmail.web_kit import ALICE, COLLEAGUE, DOCTOR, NOE, Browser, Site, form_key, hide, letter
 from tests.webmail.writing_kit import arrived, entries, outgoing, submit, typed
 from webmail.mail import preview
 from webmail.mail.letter import as_page
 from webmail.turn import Turn
-
-
-def hide(site: Site, message_id: int) -> None:
-    """Its author keeps a letter to the child from his parents."""
-    (row,) = site.store.read(mail.message_rows, site.box(NOE), [message_id])
-    site.store.write(
-        patients.set_secret,
-        box_id=site.box(NOE),
-        kind="message",
-        item=bytes(row.sha256),
-        event="hide",
-        by="professional",
-        actor=COLLEAGUE.id_nat,
-    )
 
 
 @pytest.mark.parametrize("length", [19, 20, 4300, 4301, 6000])

@@ -14,12 +14,10 @@ import pytest
 from icalendar import Calendar
 
 import agenda
-import patients
 from activity import Actor
 from gateway.demo import cast
 from gateway.invitations import Invitations
-from store import mail
-from tests.webmail.web_kit import ALICE, CLEMENCE, DOCTOR, NOE, Browser, Site, letter
+from tests.webmail.web_kit import ALICE, CLEMENCE, DOCTOR, NOE, Browser, Site, hide, letter
 from webmail.people import contact_of
 
 TITLE = "Dentiste; chez Éva, 2e étage"
@@ -184,10 +182,6 @@ async def test_an_invitation_in_a_hidden_message_is_not_shown_to_a_parent(site: 
     (found,) = site.store.read(
         agenda.invitations, site.store, box, Actor(by="representative", ident=ALICE.ins)
     )
-    (row,) = site.store.read(mail.message_rows, box, [found.message_id])
-    site.store.write(
-        patients.set_secret, box_id=box, kind="message", item=bytes(row.sha256), event="hide",
-        by="professional", actor="899700000001",
-    )  # fmt: skip
+    hide(site, found.message_id, "899700000001")
     assert "Consultation" not in await parent.get("/agenda/invitations")
     await parent.post(accept[1], page="/agenda", status=404)

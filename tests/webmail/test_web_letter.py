@@ -9,14 +9,13 @@ import re
 
 import pytest
 
-import patients
 from gateway.demo import letters as demo
 from gateway.message import Indexer
 from gateway.message import Signature as Signed
 from store import mail
 from tests.webmail import hostile_mail as hostile
 from tests.webmail.letter_kit import ids, newest
-from tests.webmail.web_kit import ALICE, CLEMENCE, DOCTOR, NOE, Browser, Site, letter
+from tests.webmail.web_kit import ALICE, CLEMENCE, DOCTOR, NOE, Browser, Site, hide, letter
 from webmail.mail import plain
 from webmail.mail.octets import decoded
 from webmail.mail.origins import seal_of
@@ -61,16 +60,7 @@ async def test_what_is_hidden_is_not_there_for_a_representative(site: Site) -> N
     number = newest(site, NOE)
     mother = await site.signed_in(ALICE, space=NOE)
     assert "Votre compte rendu" in await mother.get(f"/messages/{number}")
-    row = site.store.read(mail.message_rows, site.box(NOE), [number])[0]
-    site.store.write(
-        patients.set_secret,
-        box_id=site.box(NOE),
-        kind="message",
-        item=bytes(row.sha256),
-        event="hide",
-        by="professional",
-        actor="test",
-    )
+    hide(site, number, "test")
     for end in ("", ".eml", "/contenu", "/imprimer", "/piece/2", "/piece/2/apercu"):
         await mother.get(f"/messages/{number}{end}", 404)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import patients
 from gateway.demo import cast
 from store import mail
 from store.mail import SEEN, Entry
-from tests.webmail.web_kit import ALICE, CLEMENCE, COLLEAGUE, NOE, PHARMACY, Browser, Site, letter
+from tests.webmail.web_kit import ALICE, CLEMENCE, COLLEAGUE, NOE, PHARMACY, Browser, Site, hide, letter
 
 
 def conversations(page: str) -> list[str]:
@@ -226,20 +225,6 @@ async def test_undoing_is_bounded_and_of_this_box(site: Site, alice: Browser) ->
     assert "plus rien à annuler" in await alice.after(answer)
 
 
-def _hide(site: Site, message_id: int) -> None:
-    box_id = site.box(NOE)
-    (row,) = site.store.read(mail.message_rows, box_id, [message_id])
-    site.store.write(
-        patients.set_secret,
-        box_id=box_id,
-        kind="message",
-        item=bytes(row.sha256),
-        event="hide",
-        by="professional",
-        actor=cast.DOCTOR.id_nat,
-    )
-
-
 async def test_what_is_hidden_is_nowhere_for_a_representative(site: Site) -> None:
     await site.deliver(letter("Pour tous", to=NOE), to=NOE)
     hidden = letter("Entre nous", "le mot caché", sender=COLLEAGUE, to=NOE)
@@ -249,7 +234,7 @@ async def test_what_is_hidden_is_nowhere_for_a_representative(site: Site) -> Non
     path = conversations(page)[0]
     assert "Entre nous" in page
     secret = messages(await parent.get("/messages?dossier=reception"))[0]
-    _hide(site, int(secret))  # the shelf is warm already: what is hidden is asked anew
+    hide(site, int(secret), cast.DOCTOR.id_nat)  # the shelf is warm already: what is hidden is asked anew
     page = await parent.get("/messages")
     assert "Entre nous" not in page
     assert "COLLEGUE" not in page
@@ -271,7 +256,7 @@ async def test_deleting_a_folder_spares_what_is_hidden_in_it(site: Site) -> None
     await parent.post("/messages/dossiers", {"nom": "Rangé"}, page="/messages/dossiers")
     (own,) = re.findall(r"/messages/dossiers/(\d+)/renommer", await parent.get("/messages/dossiers"))
     await parent.post(f"/messages/{secret}/deplacer", {"vers": own}, page="/messages")
-    _hide(site, int(secret))
+    hide(site, int(secret), cast.DOCTOR.id_nat)
     await parent.post(f"/messages/dossiers/{own}/supprimer", page="/messages/dossiers")
     assert [one.message_id for one in entries(site, "\\Trash", NOE)] == [int(secret)]
     answer = await parent.client.get("/messages/corbeille/vider")

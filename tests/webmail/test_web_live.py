@@ -13,7 +13,7 @@ import patients
 from gateway.demo import cast
 from patients import signin
 from store import Store, mail
-from tests.webmail.web_kit import ALICE, CLEMENCE, NOE, Browser, Site, letter
+from tests.webmail.web_kit import ALICE, CLEMENCE, NOE, Browser, Site, hide, letter
 from webmail.mail import live
 
 CURL = shutil.which("curl")
@@ -111,16 +111,7 @@ async def test_a_representative_hears_nothing_of_what_is_hidden(site: Site) -> N
         await stream.until("event: courrier")
         box_id = site.box(NOE)
         (entry,) = site.store.read(mail.entries, box_id, mail.INBOX_ID)
-        (row,) = site.store.read(mail.message_rows, box_id, [entry.message_id])
-        site.store.write(
-            patients.set_secret,
-            box_id=box_id,
-            kind="message",
-            item=bytes(row.sha256),
-            event="hide",
-            by="professional",
-            actor=cast.DOCTOR.id_nat,
-        )
+        hide(site, entry.message_id, cast.DOCTOR.id_nat)
         await stream.until("event: courrier", 2)  # it went from the list
         site.store.write(
             mail.change_flags,

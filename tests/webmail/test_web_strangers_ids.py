@@ -16,9 +16,8 @@ from dossier.measures import moments
 from patients import signin
 from store import mail
 from tests.webmail.record_support import PDF, THE_COLLEAGUE, Record
-from tests.webmail.test_web_adversary import hide
 from tests.webmail.test_web_calendar_sharing import invite
-from tests.webmail.web_kit import ALICE, CLEMENCE, COLLEAGUE, NOE, Browser, Site, form_key, letter
+from tests.webmail.web_kit import ALICE, CLEMENCE, COLLEAGUE, NOE, Browser, Site, form_key, hide, letter
 from tests.webmail.writing_kit import arrived, entries, submit
 from webmail.guards import Gate
 

@@ -39,7 +39,7 @@ from gateway.settings import FILE_NAME, load_settings
 from gateway.web import PatientsDoor
 from patients import Profile, signin
 from patients.signin import imports
-from store import Store
+from store import Store, mail
 from tests.routing.routing_support import Post, operator
 
 ALICE, BASILE, CLEMENCE = cast.ALICE, cast.BASILE, cast.CLEMENCE
@@ -248,6 +248,20 @@ def form_key(page: str) -> str:
     found = re.search(r'name="_cle" value="([0-9a-f]{40})"', page)
     assert found, page[:2000]
     return found[1]
+
+
+def hide(site: Site, message_id: int, by: str = COLLEAGUE.id_nat) -> None:
+    """Its author keeps a letter to the child from his parents."""
+    (row,) = site.store.read(mail.message_rows, site.box(NOE), [message_id])
+    site.store.write(
+        patients.set_secret,
+        box_id=site.box(NOE),
+        kind="message",
+        item=bytes(row.sha256),
+        event="hide",
+        by="professional",
+        actor=by,
+    )
 
 
 def letter(

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from patients.signin import FieldFault
 from webmail.account.proof import own, proven
 from webmail.entering import flow
-from webmail.entering.deciding import ACCOUNT_FAULTS, secret_of
+from webmail.entering.deciding import ACCOUNT_FAULTS
 from webmail.guards import get, post
 from webmail.languages import N_
 from webmail.turn import Turn
@@ -29,10 +29,10 @@ def _form(turn: Turn, errors: dict[str, str], status: int = 200) -> Response:
 
 async def change(turn: Turn) -> Response:
     """Keep it; sessions elsewhere end, and the person is told."""
-    new = secret_of(turn, "motdepasse")
-    if new != secret_of(turn, "encore"):
+    new = turn.secret("motdepasse")
+    if new != turn.secret("encore"):
         return _form(turn, {"encore": turn.say("Les deux mots de passe ne sont pas les mêmes.")}, 422)
-    answer = await turn.kit.desk.change_password(turn.visit.session, secret_of(turn, "actuel"), new)
+    answer = await turn.kit.desk.change_password(turn.visit.session, turn.secret("actuel"), new)
     if isinstance(answer, FieldFault):
         return _form(turn, {"motdepasse": turn.say(ACCOUNT_FAULTS[("password", answer.reason)])}, 422)
     if answer.outcome != "ok":

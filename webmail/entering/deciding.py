@@ -103,10 +103,10 @@ async def confirm(turn: Turn) -> Response:
 
 async def account(turn: Turn) -> Response:
     """Identifier and password; with them the profile is activated."""
-    identifier, password = turn.text("identifiant")[:64], secret_of(turn, "motdepasse")
+    identifier, password = turn.text("identifiant")[:64], turn.secret("motdepasse")
     values = {"identifiant": identifier}
     token, _ = flow.held(turn)
-    if password != secret_of(turn, "encore"):
+    if password != turn.secret("encore"):
         differ = {"encore": turn.say("Les deux mots de passe ne sont pas les mêmes.")}
         stands = await turn.kit.desk.stands(token)
         if stands.outcome == "ok" and stands.step == "account":
@@ -122,12 +122,6 @@ async def account(turn: Turn) -> Response:
         return refused(turn)
     taken = turn.say("Cet identifiant est déjà pris. Choisissez-en un autre.")
     return await settle(turn, made, "account", {"identifier": taken}, values=values)
-
-
-def secret_of(turn: Turn, name: str) -> str:
-    """A password as typed, blanks included."""
-    value = turn.form.get(name, "")
-    return value if isinstance(value, str) else ""
 
 
 async def activated(turn: Turn) -> Response:

@@ -38,10 +38,10 @@ def form(turn: Turn, after: str, status: int = 200, *, error: str = "", identifi
 
 async def password(turn: Turn) -> Response:
     """The first factor."""
-    identifier, secret = turn.text("identifiant")[:256], turn.form.get("motdepasse", "")
+    identifier = turn.text("identifiant")[:256]
     begun = await turn.kit.desk.sign_in(
         identifier=identifier,
-        password=secret if isinstance(secret, str) else "",
+        password=turn.secret("motdepasse"),
         source=turn.source,
         device_token=turn.request.cookies.get(cookies.DEVICE, ""),
     )
