@@ -264,8 +264,7 @@ def occurrences(
     :raises AgendaError: ``agenda.range``, ``agenda.zone``, ``agenda.refused``, ``agenda.closed``.
     """
     zone(days_of)
-    if not _EARLIEST <= since < until <= _LATEST or until - since > MAX_RANGE:
-        raise AgendaError("agenda.range")
+    _check_range(since, until)
     place = zone("UTC")
     months = (month(at_wall(since, place)), month(at_wall(until, place)))
     assert FIRST_YEAR * 12 - 1 <= months[0] <= months[1] <= LAST_YEAR * 12 + 12
@@ -282,9 +281,13 @@ def occurrences(
 def occurrences_of(one: Appointment, since: int, until: int, *, days_of: str = PARIS) -> list[Occurrence]:
     """The occurrences of one appointment, which the caller was given, in [``since``, ``until``) (ms);
     cancelled ones are among them, marked so. Raises :class:`AgendaError` ``agenda.range``."""
+    _check_range(since, until)
+    return [_occurrence(one, slot) for slot in slots(one.details, since, until, days_of=days_of)]
+
+
+def _check_range(since: int, until: int) -> None:
     if not _EARLIEST <= since < until <= _LATEST or until - since > MAX_RANGE:
         raise AgendaError("agenda.range")
-    return [_occurrence(one, slot) for slot in slots(one.details, since, until, days_of=days_of)]
 
 
 def _occurrence(one: Appointment, slot: Slot) -> Occurrence:

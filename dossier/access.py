@@ -110,12 +110,8 @@ def come_with(
 
     Raises :class:`StoreError`: the box's key is gone.
     """
-    found = documents_of_message(conn, store, box_id, message_id, digests)
-    return [
-        one
-        for one in found
-        if judge(conn, question(conn, store, box_id, actor, "see", one.document_id)).allowed
-    ]
+    found = view(conn, box_id, actor)
+    return _seen(conn, found, documents_of_message(conn, store, box_id, message_id, digests))
 
 
 def titles_for(conn: Connection, store: Store, box_id: int, actor: Actor) -> dict[int, tuple[str, bool]]:
@@ -210,15 +206,19 @@ def _listing(
     held = documents(conn, store, box_id, history=history or at is not None)
     if at is not None:
         held = [one for one in as_of(held, at) if history or one.status == APPROVED]
-    seen = [
-        one
-        for one, facts in _judged(conn, found, held)
-        if decide("see", found.asker, found.record, facts).allowed
-    ]
+    seen = _seen(conn, found, held)
     # What an ordinary document of the record would be to him.
     plain = DocumentFacts(status=APPROVED, allowed=True, own=actor.by == "structure")
     let_in = decide("see", found.asker, found.record, plain)
     return _Listing(seen, found.stamp, None if let_in.allowed else let_in)
+
+
+def _seen(conn: Connection, found: View, held: Sequence[Document]) -> list[Document]:
+    return [
+        one
+        for one, facts in _judged(conn, found, held)
+        if decide("see", found.asker, found.record, facts).allowed
+    ]
 
 
 def _judged(conn: Connection, found: View, held: Sequence[Document]) -> list[tuple[Document, DocumentFacts]]:

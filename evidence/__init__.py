@@ -16,12 +16,13 @@ from evidence.chain import (
     silent,
     tally,
     trace,
+    trace_of,
     verify,
     walk,
 )
 from evidence.flows import flows
 from evidence.receipt import receipt
-from evidence.sent import Cursor, SentPage, sent_by, trace_of
+from evidence.sent import Cursor, SentPage, sent_by
 
 __all__ = [
     "ENDS",

@@ -300,6 +300,12 @@ def trace(conn: Connection, ident: str) -> list[Record]:
     return list(_records(conn, query.order_by(evidence.c.seq)))
 
 
+def trace_of(conn: Connection, trace_id: str) -> list[Record]:
+    """Everything recorded under one of our trace ids, in order."""
+    query = select(*_columns).where(evidence.c.trace_id == trace_id).order_by(evidence.c.seq)
+    return list(_records(conn, query))
+
+
 def silent(conn: Connection, before: int) -> list[tuple[str, str]]:
     """(trace_id, recipient) of recipients accepted before ``before`` (ms) that have no end yet."""
     ended = evidence.alias("ended")

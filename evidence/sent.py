@@ -7,12 +7,11 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, or_, select
 
-from evidence.chain import Event, Record
+from evidence.chain import Event, Record, trace_of
 from evidence.tables import evidence
 
 #: How a message comes in, one record for each recipient; what follows bears the same trace id.
 _INTAKE: Final[tuple[Event, ...]] = ("accepted", "delivered", "duplicate", "refused")
-_columns: Final = [evidence.c[name] for name in Record.__struct_fields__]
 
 
 class Cursor(NamedTuple):
@@ -51,12 +50,6 @@ def sent_by(
     heads.sort(reverse=True)
     traces = [trace_of(conn, trace_id) for _, _, trace_id in heads[:limit]]
     return SentPage(traces, _oldest(traces[-1]) if traces and len(heads) > limit else None)
-
-
-def trace_of(conn: Connection, trace_id: str) -> list[Record]:
-    """Everything recorded under one of our trace ids, in order."""
-    query = select(*_columns).where(evidence.c.trace_id == trace_id).order_by(evidence.c.seq)
-    return [Record(**row._mapping) for row in conn.execute(query)]
 
 
 def _heads(

@@ -69,6 +69,16 @@ def file_name(name: str, media: str, otherwise: str = "document") -> str:
     return f"{stem if known and stem else cleaned}.{ending}"
 
 
+#: Of everything that a stranger wrote: not told apart by guessing, shown by our own pages alone.
+_GUARDED: Final = {
+    **PAGE_HEADERS,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "no-referrer",
+}
+
+
 def disposition(name: str, *, shown: bool) -> str:
     """The value of Content-Disposition: the plain name for old clients, the true one beside it."""
     kind = "inline" if shown else "attachment"  # RFC 6266 §4.2
@@ -79,7 +89,7 @@ def disposition(name: str, *, shown: bool) -> str:
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"  # RFC 8187 §3.2.1
 
 
-def head(name: str, media: str, *, shown: bool = False, policy: str = _FILE) -> dict[str, str]:
+def head(name: str, media: str, *, shown: bool = False) -> dict[str, str]:
     """The head of a file: shown only where it may be, never guessed at, kept by no cache.
 
     :param media: what the file is; the caller has looked at its octets.
@@ -89,27 +99,16 @@ def head(name: str, media: str, *, shown: bool = False, policy: str = _FILE) -> 
     if kind in ("text/plain", "text/csv"):
         kind = f"{kind}; charset=utf-8"
     return {
-        **PAGE_HEADERS,
+        **_GUARDED,
         "Content-Type": kind,
         "Content-Disposition": disposition(file_name(name, media), shown=shown),
-        "Content-Security-Policy": policy if shown else f"sandbox; {policy}",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "SAMEORIGIN",
-        "Referrer-Policy": "no-referrer",
+        "Content-Security-Policy": _FILE if shown else f"sandbox; {_FILE}",
     }
 
 
 def frame(body: str, *, policy: str = _FRAME) -> Response:
     """A page for a sandboxed frame, made out of a stranger's document; its one style is :data:`STYLE`."""
-    headers = {
-        **PAGE_HEADERS,
-        "Content-Security-Policy": policy,
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "SAMEORIGIN",
-        "Referrer-Policy": "no-referrer",
-    }
+    headers = {**_GUARDED, "Content-Security-Policy": policy}
     return Response(body, headers=headers, media_type="text/html")
 
 

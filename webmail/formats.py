@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -59,6 +59,11 @@ _DAYS: Final[dict[Language, tuple[str, ...]]] = {
     "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 }
+
+
+def midnight(day: date) -> int:
+    """When a day begins in Paris (ms)."""
+    return int(datetime.combine(day, time(), PARIS).timestamp()) * 1000
 
 
 def there(at: int) -> datetime:

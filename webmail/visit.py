@@ -58,8 +58,9 @@ class Visit:
 
     @property
     def initials(self) -> str:
-        """Of whose space it is."""
-        return initials(self.profile.name)
+        """Of whose space it is, for his round mark: ``AD`` of ``Alice DUPONT``."""
+        words = [one for one in self.profile.name.split() if one[:1].isalpha()]
+        return "".join(one[0] for one in words[:2]).upper()
 
     @property
     def form_key(self) -> str:
@@ -68,15 +69,14 @@ class Visit:
         return form_key(self.token, f"{self.box_id}")
 
 
-def initials(name: str) -> str:
-    """``AD`` of ``Alice DUPONT``: for the round mark of a person."""
-    words = [one for one in name.split() if one[:1].isalpha()]
-    return "".join(one[0] for one in words[:1] + words[1:][:1]).upper()
-
-
 def form_key(secret: str, place: str) -> str:
     """The token of forms (synchroniser token made from a secret of the session, nothing is kept)."""
     return hmac.digest(secret.encode(), f"formulaire {place}".encode(), "sha256").hex()[:40]
+
+
+def may_hide(conn: Connection, visit: Visit) -> bool:
+    """Whether keeping something from legal representatives means anything here: a minor in his own space."""
+    return visit.own and patients.is_minor(conn, visit.profile.ins)
 
 
 def look(

@@ -92,6 +92,12 @@ def series(
     return of_kind(conn, store, box_id, kind, since, until, history=history, most=most)
 
 
+def measure_for(conn: Connection, store: Store, box_id: int, actor: Actor, measure_id: int) -> Measure | None:
+    """One measure whatever its status, or None; otherwise as :func:`series`."""
+    _allowed(conn, store, box_id, actor)
+    return by_id(conn, store, box_id, measure_id)
+
+
 def latest(conn: Connection, store: Store, box_id: int, actor: Actor) -> Latest:
     """The newest of each kind; otherwise as :func:`series`."""
     _allowed(conn, store, box_id, actor)

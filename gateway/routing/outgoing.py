@@ -115,8 +115,8 @@ def send_receipt(
     local_box: int,
     detail: dict[str, str],
     rule: str,
-    reader: str = "",
-    original: str = "",
+    reader: str,
+    original: str,
 ) -> bool:
     """Send a receipt for reading that the patient allowed, and mark what was read; once for each ``key``.
 

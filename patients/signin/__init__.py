@@ -13,6 +13,7 @@ from patients.signin.events import EventKind, SignInEvent, events_of
 from patients.signin.facts import Facts, FactsError, read_destination, read_facts
 from patients.signin.identities import Pivot, match
 from patients.signin.imports import ReachReport, import_reach
+from patients.signin.minors import FRESH
 from patients.signin.moving import Reach, reach_of
 from patients.signin.passkey_store import Passkey, passkeys_of, remove_passkey
 from patients.signin.passwords import identifier_fault, password_fault
@@ -31,6 +32,7 @@ from patients.signin.throttle import LIMITS
 from patients.signin.upkeep import Access, Tidied, access, reset_factors, set_contact, tidy, unlock
 
 __all__ = [
+    "FRESH",
     "LIMITS",
     "Access",
     "Answer",

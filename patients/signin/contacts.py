@@ -56,13 +56,18 @@ def destination_of(tx: Tx, ins: str, channel: Channel) -> Destination | None:
 
 def proven_email(conn: Connection, home: Path, ins: str, now: int) -> str:
     """The e-mail address that a person showed to be his and that still is at ``now`` (ms), or ""."""
+    return proven_of(conn, home, ins, now).get("email", "")
+
+
+def proven_of(conn: Connection, home: Path, ins: str, now: int) -> dict[str, str]:
+    """What a person showed to be his and that still is at ``now`` (ms), by channel."""
     row = conn.execute(
         select(contact.c.sealed, contact.c.updated_at).where(contact.c.ins == ins)
     ).one_or_none()
     if row is None or not still_his(conn, ins, row[1], now):
-        return ""
+        return {}
     known = msgspec.json.decode(unseal(home, ins.encode(), row[0]), type=dict[str, str])
-    return known.get("email", "") if "email" in known.get("proven", "").split() else ""
+    return {channel: known[channel] for channel in known.get("proven", "").split() if channel in known}
 
 
 def keep_contact(tx: Tx, ins: str, known: dict[str, str], *, proven: bool = False) -> None:

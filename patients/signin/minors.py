@@ -11,7 +11,7 @@ from patients.signin.activation import Answer
 from store import Tx, operation
 
 #: Who closed or objected decided: that is taken back with the card, where the person himself is asked.
-_FRESH: Final = ("known", "notified", "opened")
+FRESH: Final = ("known", "notified", "opened")
 
 
 @operation("patients.signin.activate_minor")
@@ -25,7 +25,7 @@ def activate_minor(
     found = profile(tx.conn, ins)
     if found is None or ins == representative or not may_act_for(tx.conn, representative, ins).ok:
         return Answer("refused")
-    if found.state not in _FRESH:
+    if found.state not in FRESH:
         return Answer("refused")
     change(
         tx,

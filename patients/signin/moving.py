@@ -11,18 +11,15 @@ import msgspec
 from sqlalchemy import Connection, select, update
 
 from patients.signin import flows
-from patients.signin.activation import Answer, Sent
-from patients.signin.contacts import Destination, contacts_of, destination_of, keep_contact
+from patients.signin.activation import OVER, Answer, Sent
+from patients.signin.contacts import Destination, contacts_of, destination_of, keep_contact, proven_of
 from patients.signin.events import note
 from patients.signin.facts import Channel, masked
 from patients.signin.keys import unseal
-from patients.signin.outgrown import still_his
 from patients.signin.pins import MOST_SENT, PIN_MS, Pin, judge_pin, keep_pin
-from patients.signin.tables import account, contact
+from patients.signin.tables import account
 from patients.signin.throttle import Bucket, charge
 from store import Tx, operation
-
-OVER = Answer("over")
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -55,14 +52,9 @@ def reach_of(conn: Connection, home: Path, ins: str, now: int) -> Reach | None:
     row = conn.execute(asked.where(account.c.ins == ins)).one_or_none()
     if row is None:
         return None
-    kept = select(contact.c.sealed, contact.c.updated_at).where(contact.c.ins == ins)
-    held = conn.execute(kept).one_or_none()
-    known: dict[str, str] = {}
-    if held is not None and still_his(conn, ins, held[1], now):
-        known = msgspec.json.decode(unseal(home, ins.encode(), held[0]), type=dict[str, str])
-    proven = known.get("proven", "").split()
-    email = masked("email", known["email"]) if "email" in proven and "email" in known else ""
-    sms = masked("sms", known["sms"]) if "sms" in proven and "sms" in known else ""
+    proven = proven_of(conn, home, ins, now)
+    email = masked("email", proven["email"]) if "email" in proven else ""
+    sms = masked("sms", proven["sms"]) if "sms" in proven else ""
     return Reach(row[0], email, sms, unseal(home, ins.encode(), row[1]).decode(), row[2], row[3])
 
 

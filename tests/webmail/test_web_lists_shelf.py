@@ -18,10 +18,10 @@ from gateway.message import Indexer, MessageMeta, encode_meta
 from store import NotFoundError, Store, mail
 from store.mail import DELETED, FLAGGED, SEEN
 from webmail.mail import search
-from webmail.mail.lists import page_of
 from webmail.mail.search import text_of_html, words_of
 from webmail.mail.shelf import Shelves, path_key, path_of
 from webmail.mail.views import APART, Item, View, searched
+from webmail.paging import page_of
 from webmail.people import Contact, contact_of, given_name
 from webmail.turn import Missing
 

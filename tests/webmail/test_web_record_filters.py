@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dossier import Document, DocumentInfo, category, find_code, ordered
 from store import BodyRef
 from webmail.formats import PARIS
+from webmail.paging import page_of
 from webmail.record import filters
 from webmail.record.history import KINDS, WHO, Sought
 from webmail.record.history import read as read_history
@@ -113,9 +114,9 @@ def test_an_address_says_again_what_was_read_from_it(query: dict[str, str], page
 
 @given(held=documents, number=st.integers(-5, 50), size=st.integers(1, 5))
 def test_pages_hold_everything_once(held: list[Document], number: int, size: int) -> None:
-    shown, here, last = filters.of_page(held, number, size)
+    shown, here, last = page_of(held, number, size)
     assert 1 <= here <= last
-    every = [one for page in range(1, last + 1) for one in filters.of_page(held, page, size)[0]]
+    every = [one for page in range(1, last + 1) for one in page_of(held, page, size)[0]]
     assert every == held
     assert shown == held[(here - 1) * size : here * size]
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 import patients
-from patients import Profile, State
+from patients import Profile, State, signin
 from store import now_ms
 from webmail import cookies
 from webmail.account.proof import fresh, proven
@@ -59,7 +59,7 @@ class Child(msgspec.Struct, frozen=True):
     @property
     def fresh(self) -> bool:
         """Whether a representative may activate the profile from his own session."""
-        return not self.why and self.profile.state in ("known", "notified", "opened")
+        return not self.why and self.profile.state in signin.FRESH
 
 
 def children_of(conn: Connection, visit: Visit) -> list[Child]:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
-import msgspec
-
 from agenda import Occurrence
-from webmail.formats import PARIS
+from webmail.formats import PARIS, midnight
 
 DAY: Final = timedelta(days=1)
 FIRST: Final = date(1901, 1, 1)
 LAST: Final = date(2198, 12, 31)
-
-
-class Day(msgspec.Struct, frozen=True):
-    """A day of the grid; ``within``: it is of the month that is shown."""
-
-    day: date
-    within: bool
-    occurrences: list[Occurrence]
 
 
 def weeks_of(month: date) -> list[list[date]]:
@@ -39,11 +29,6 @@ def next_month(month: date, by: int = 1) -> date:
     """The first day of the month ``by`` months later."""
     year, index = divmod(month.year * 12 + month.month - 1 + by, 12)
     return date(year, index + 1, 1)
-
-
-def midnight(day: date) -> int:
-    """When a day begins in Paris (ms)."""
-    return int(datetime.combine(day, time(), PARIS).timestamp()) * 1000
 
 
 def span(first: date, last: date) -> tuple[int, int]:

@@ -6,12 +6,10 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 import agenda
-import patients
 from agenda import AgendaError, Appointment, Occurrence
 from patients import calendar
 from store import now_ms
@@ -23,7 +21,7 @@ from webmail.guards import get
 from webmail.languages import N_
 from webmail.refusals import told
 from webmail.turn import Missing, Turn
-from webmail.visit import Visit
+from webmail.visit import may_hide
 
 SOURCES: Final = {
     "patient": N_("Ajouté par vous ou pour vous"),
@@ -46,17 +44,11 @@ class Entry(msgspec.Struct, frozen=True):
     cancelled: bool
     hidden: bool
     professional: bool
-    repeated_at: str
 
 
 def today() -> date:
     """The day in Paris."""
     return calendar.today(now_ms())
-
-
-def may_hide(conn: Connection, visit: Visit) -> bool:
-    """Whether keeping something from legal representatives means anything here: a minor in his own space."""
-    return visit.own and patients.is_minor(conn, visit.profile.ins)
 
 
 async def found_in(turn: Turn, first: date, last: date) -> list[Occurrence]:
@@ -75,7 +67,7 @@ async def found_in(turn: Turn, first: date, last: date) -> list[Occurrence]:
 async def appointment_of(turn: Turn) -> Appointment:
     """The appointment that the address names. Raises :class:`Missing`."""
     visit, number = turn.visit, int(turn.request.path_params["appointment_id"])
-    if not 0 < number < 2**63:
+    if not number:
         raise Missing
     try:
         found = await turn.read(agenda.appointment_for, visit.store, visit.box_id, number, visit.actor)
@@ -121,7 +113,6 @@ def entry(turn: Turn, one: Occurrence) -> Entry:
         cancelled=one.cancelled,
         hidden=one.hidden,
         professional=one.source == "professional",
-        repeated_at=one.at,
     )
 
 

@@ -24,13 +24,14 @@ from webmail.calendar.forms import (
     details_from,
     typed_of,
 )
-from webmail.calendar.pages import appointment_of, may_hide, occurrence_of, path_of, today
+from webmail.calendar.pages import appointment_of, occurrence_of, path_of, today
 from webmail.calendar.repeats import DAYS, EVERY, repeat_of, words_of
 from webmail.formats import weekday
 from webmail.guards import get, post
 from webmail.languages import N_
 from webmail.refusals import told
 from webmail.turn import Missing, Refused, Turn
+from webmail.visit import may_hide
 
 _FIELD_OF: Final = {
     "agenda.title": "titre",

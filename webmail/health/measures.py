@@ -32,6 +32,7 @@ from webmail.guards import get, post
 from webmail.health.measure_labels import DAYS, KIND_OF, KIND_WORDS, PERIODS, KindWords, Period
 from webmail.health.spark import spark
 from webmail.languages import N_
+from webmail.paging import page_of
 from webmail.refusals import told
 from webmail.turn import Missing, Refused, Turn
 from webmail.visit import Visit
@@ -169,9 +170,8 @@ async def _kind_page(turn: Turn, kind: Shown, typed: Typed, status: int = 200, *
     plot = await turn.run(_plot, series, kind, turn, window, 760)
     narrow = await turn.run(_plot, series, kind, turn, window, 340)
     number = int(turn.asked("page")) if turn.asked("page").isdecimal() and len(turn.asked("page")) < 6 else 1
-    last = max(1, -(-len(series) // ROWS))
-    number = min(max(number, 1), last)
     ordered = sorted(series, key=lambda one: measures.moments.wall(one.moment), reverse=True)
+    shown, number, last = page_of(ordered, number, ROWS)
     info = INFO[kind]
     return turn.page(
         "health/kind.html",
@@ -183,7 +183,7 @@ async def _kind_page(turn: Turn, kind: Shown, typed: Typed, status: int = 200, *
         plot=plot,
         narrow=narrow,
         summary=measures.summary(series, kind, turn.language),
-        rows=[_row(turn, one) for one in ordered[(number - 1) * ROWS : number * ROWS]],
+        rows=[_row(turn, one) for one in shown],
         number=number,
         last=last,
         period=period,
@@ -279,17 +279,10 @@ async def _held(turn: Turn, kind: Shown, *, removed: bool) -> Measure:
     visit, measure_id = turn.visit, int(turn.request.path_params["measure_id"])
     if kind == "bmi":
         raise Missing
-    series = await turn.read(
-        measures.series, visit.store, visit.box_id, visit.actor, kind, history=True, most=_MOST
-    )
-    for one in series:
-        if one.measure_id == measure_id and (one.status == "removed") == removed:
-            return one
-    raise Missing
-
-
-#: A measure is looked for among so many of its kind.
-_MOST: Final = 200_000
+    one = await turn.read(measures.measure_for, visit.store, visit.box_id, visit.actor, measure_id)
+    if one is None or one.kind != kind or (one.status == "removed") != removed:
+        raise Missing
+    return one
 
 
 async def remove(turn: Turn) -> Response:

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-import patients
 from dossier import health, rights
 from dossier.health import (
     CAN_BE_NONE,
@@ -26,7 +25,7 @@ from webmail.health import telling
 from webmail.health.labels import SECTION_OF, SECTION_WORDS, SectionWords
 from webmail.refusals import told
 from webmail.turn import Missing, Turn
-from webmail.visit import Visit
+from webmail.visit import Visit, may_hide
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -46,11 +45,6 @@ def may_write(conn: Connection, visit: Visit) -> bool:
     return rights.may(conn, visit.store, visit.box_id, visit.actor, "write_profile").allowed
 
 
-def may_hide(conn: Connection, visit: Visit) -> bool:
-    """Whether keeping something from legal representatives means anything here: a minor in his own space."""
-    return visit.own and patients.is_minor(conn, visit.profile.ins)
-
-
 async def profile_of(turn: Turn) -> HealthProfile:
     """The profile for who is signed in; who reads a child's leaves a trace."""
     visit = turn.visit
@@ -60,7 +54,7 @@ async def profile_of(turn: Turn) -> HealthProfile:
 async def item_of(turn: Turn, *, removed: bool = False) -> list[ProfileItem]:
     """Every version of the item that the address names, oldest first. Raises :class:`Missing`."""
     visit, item_id = turn.visit, int(turn.request.path_params["item_id"])
-    if not 0 < item_id < 2**63:
+    if not item_id:
         raise Missing
     try:
         found = await turn.read(health.versions, visit.store, visit.box_id, visit.actor, item_id)

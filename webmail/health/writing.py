@@ -18,11 +18,11 @@ from webmail.guards import get, post
 from webmail.health import telling
 from webmail.health.forms import FORMS, Typed, blank, item_from, values_of
 from webmail.health.labels import SECTION_WORDS
-from webmail.health.pages import item_of, may_hide, may_write, section_named
+from webmail.health.pages import item_of, may_write, section_named
 from webmail.languages import N_
 from webmail.refusals import told
 from webmail.turn import Refused, Turn
-from webmail.visit import Visit
+from webmail.visit import Visit, may_hide
 
 _CLOSED: Final = N_("Vous ne pouvez pas modifier ce profil médical.")
 

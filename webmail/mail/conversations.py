@@ -12,11 +12,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from webmail.guards import get
-from webmail.mail.lists import page_number, page_of
 from webmail.mail.rooms import Room, rooms_of, targets
 from webmail.mail.rows import about_of, subject_of
 from webmail.mail.shelf import view_for
 from webmail.mail.views import SENT, Conversation, Item
+from webmail.paging import page_number, page_of
 from webmail.turn import Missing, Turn
 from webmail.writing import AnswerBox, answer_box
 

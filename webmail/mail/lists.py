@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -13,9 +13,9 @@ from webmail.mail.rooms import room_named, rooms_of, targets
 from webmail.mail.rows import conversation_row, item_row
 from webmail.mail.shelf import view_for
 from webmail.mail.views import BIN, DRAFTS, Conversation, Item, View
+from webmail.paging import page_number, page_of
 from webmail.turn import Missing, Turn
 
-T = TypeVar("T")
 #: Rows of a page: fewer than a screenful of screens, and drawn in a few ms.
 ROWS: Final = 40
 FILTERS: Final = ("", "non-lus", "pieces")
@@ -39,7 +39,7 @@ async def messages(turn: Turn) -> Response:
     if slug:
         room = room_named(rooms, slug)
         path = "/brouillons/" if room.use == DRAFTS else "/messages/"
-        items, number, last = page_of(_items(view, room.folder_id, chosen), number)
+        items, number, last = page_of(_items(view, room.folder_id, chosen), number, ROWS)
         return turn.page(
             "mail/list_folder.html",
             block="list" if turn.fragment else "",
@@ -53,7 +53,7 @@ async def messages(turn: Turn) -> Response:
             in_bin=room.use == BIN,
             in_drafts=room.use == DRAFTS,
         )
-    found, number, last = page_of(_conversations(view, chosen), number)
+    found, number, last = page_of(_conversations(view, chosen), number, ROWS)
     return turn.page(
         "mail/list.html",
         block="list" if turn.fragment else "",
@@ -80,19 +80,6 @@ def _items(view: View, folder_id: int, chosen: str) -> list[Item]:
     if chosen == "non-lus":
         return [one for one in items if not one.seen]
     return [one for one in items if one.files] if chosen == "pieces" else items
-
-
-def page_number(turn: Turn) -> int:
-    """The page that is asked for, from 1."""
-    asked = turn.asked("page", "1")
-    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1
-
-
-def page_of(rows: list[T], number: int, size: int = ROWS) -> tuple[list[T], int, int]:
-    """A page's rows, its number (from 1, within what there is), and the last page's."""
-    last = max(1, -(-len(rows) // size))
-    number = min(max(1, number), last)
-    return rows[(number - 1) * size : number * size], number, last
 
 
 def address_of(slug: str, chosen: str, number: int) -> str:

@@ -19,11 +19,12 @@ from starlette.routing import BaseRoute
 from gateway.message import Part, codec_of, decode_meta, decode_stream
 from store import BodyReader, Store, StoreError
 from webmail.guards import get
-from webmail.mail.lists import page_number, page_of
+from webmail.mail.lists import ROWS
 from webmail.mail.rooms import Room, rooms_of, targets
 from webmail.mail.rows import about_of, item_row
 from webmail.mail.shelf import view_for
 from webmail.mail.views import BIN, JUNK, Conversation, Item, View, searched
+from webmail.paging import page_number, page_of
 from webmail.people import Contact
 from webmail.turn import Turn
 
@@ -60,7 +61,7 @@ async def search(turn: Turn) -> Response:
     if wanted:
         start = int(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0
         found = await _search(turn, view, wanted, start)
-    items, number, last = page_of(found.items, page_number(turn))
+    items, number, last = page_of(found.items, page_number(turn), ROWS)
     return turn.page(
         "mail/search.html",
         view=view,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from evidence import Cursor
-from webmail.formats import PARIS
+from webmail.formats import midnight
 from webmail.languages import N_
 
 #: Days that are shown when none are asked for.
@@ -35,12 +35,12 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def begin(self) -> int:
         """The first moment (ms)."""
-        return _moment(self.since)
+        return midnight(self.since)
 
     @property
     def end(self) -> int:
         """The moment (ms) after the last."""
-        return _moment(self.until + timedelta(days=1))
+        return midnight(self.until + timedelta(days=1))
 
 
 def read(query: Mapping[str, str], today: date, boxes: int) -> Asked:
@@ -81,7 +81,3 @@ def _day(value: str, name: str, faults: dict[str, str]) -> date | None:
             return found
     faults[name] = N_("Écrivez un jour comme 01/03/2026.")
     return None
-
-
-def _moment(day: date) -> int:
-    return round(datetime.combine(day, time(), PARIS).timestamp() * 1000)

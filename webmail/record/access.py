@@ -100,12 +100,11 @@ async def professional(turn: Turn) -> Response:
         found = await turn.read(_explained, turn.visit, ident, None)
     if found is None:
         raise Missing
-    known, then, answers = found
+    known, answers = found
     return turn.page(
         "record/professional.html",
         422 if error else 200,
         known=known,
-        then=then,
         at=at,
         day=day,
         clock=clock,
@@ -141,19 +140,24 @@ def _moment(day: str, clock: str) -> tuple[int | None, str]:
     return (at, "") if at <= now_ms() else (None, FUTURE)
 
 
+def _who(conn: Connection, visit: Visit, ident: str) -> Professional | None:
+    """Who is in the directory, or known to this record; None for nobody."""
+    who = professional_of(conn, ident)
+    return who if who.listed else next((one for one in known_to(conn, visit) if one.ident == ident), None)
+
+
 def _explained(
     conn: Connection, visit: Visit, ident: str, at: int | None
-) -> tuple[Known, str, dict[rights.Action, rights.Decision]] | None:
-    """A professional as he stands now, how he stood at ``at``, and what he may (or might) do; None for who is
+) -> tuple[Known, dict[rights.Action, rights.Decision]] | None:
+    """A professional as he stands now, and what he may (or might have done at ``at``); None for who is
     neither in the directory nor known to this record."""
-    known = next((one for one in known_to(conn, visit) if one.ident == ident), None)
-    who = known or professional_of(conn, ident)
-    if known is None and not who.listed:
+    who = _who(conn, visit, ident)
+    if who is None:
         return None
     actor = rights.professional(conn, ident, profession=who.profession if at is None else "", at=at)
     explained = rights.explain(conn, visit.store, visit.box_id, actor, None, at)
-    now, then = rights.rights_of(conn, visit.box_id), rights.rights_of(conn, visit.box_id, at)
-    return Known(who=who, state=state_of(now, ident)), state_of(then, ident), explained.answers
+    standing = rights.rights_of(conn, visit.box_id)
+    return Known(who=who, state=state_of(standing, ident)), explained.answers
 
 
 # -- what is changed --------------------------------------------------------------------------------
@@ -168,7 +172,7 @@ def _of_one(change: _OfOne, said: str) -> Callable[[Turn], Awaitable[Response]]:
 
     async def changed(turn: Turn) -> Response:
         ident, visit = turn.text("professionnel")[:_LONGEST], turn.visit
-        if await turn.read(_explained, visit, ident, None) is None:
+        if await turn.read(_who, visit, ident) is None:
             raise Refused(UNKNOWN, 422)
         await asked(turn, change, visit.store, visit.box_id, visit.actor, ident)
         return turn.go(f"/droits/professionnel?id={ident}", said)

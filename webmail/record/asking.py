@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from dossier import rights
 from webmail.record.wording import refused
-from webmail.turn import Missing, Turn
+from webmail.turn import Turn
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_LARGEST: Final = 2**63 - 1
 
 
 def number_of(turn: Turn, name: str = "document_id") -> int:
-    """The number that the address names. Raises :class:`Missing`: no store has such a number."""
-    number = int(turn.request.path_params[name])
-    if number > _LARGEST:
-        raise Missing
-    return number
+    """The number that the address names."""
+    return int(turn.request.path_params[name])
 
 
 async def asked(turn: Turn, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -15,9 +15,9 @@ from store import Store
 from webmail.guards import get, post
 from webmail.languages import N_
 from webmail.record.asking import asked, number_of
-from webmail.record.one import page_of
+from webmail.record.one import page_named
 from webmail.record.wording import refused
-from webmail.turn import Missing, Turn
+from webmail.turn import Turn
 
 _Change = Callable[[Store, int, Actor, int], bool]
 _MASKED: Final = N_("Le document est masqué aux professionnels.")
@@ -42,10 +42,7 @@ def _change(change: _Change, said: str, undo: str = "") -> Callable[[Turn], Awai
 
 async def deleting(turn: Turn) -> Response:
     """``/documents/N/supprimer``: what deleting means, and the button."""
-    try:
-        page = await turn.read(page_of, turn.visit, number_of(turn))
-    except rights.RightsError:
-        raise Missing from None
+    page = await page_named(turn)
     if "delete" not in page.may:
         raise refused(DossierError("dossier.author", "not his to delete"))
     return turn.page("record/delete.html", page=page, one=page.document)

@@ -15,11 +15,10 @@ from patients import calendar
 from store import PasserelleError, now_ms
 from webmail.guards import get, post
 from webmail.languages import N_
-from webmail.record.asking import number_of
 from webmail.record.filters import BAD_DAY, begin
-from webmail.record.one import page_of
+from webmail.record.one import page_named
 from webmail.record.wording import OF_SLUG, SENTENCES, SLUGS, WHERE, refused
-from webmail.turn import Missing, Turn
+from webmail.turn import Turn
 
 #: Files of one deposit, and octets of all together with the form around them.
 MOST_FILES: Final = 5
@@ -98,10 +97,7 @@ async def replace(turn: Turn) -> Response:
 
 async def _replaced(turn: Turn) -> Document:
     """The document to replace. Raises :class:`Missing`; :class:`Refused`: it is not his to replace."""
-    try:
-        page = await turn.read(page_of, turn.visit, number_of(turn))
-    except rights.RightsError:
-        raise Missing from None
+    page = await page_named(turn)
     if "replace" not in page.may or page.document.status != "approved":
         raise refused(DossierError("dossier.author", "not his to replace"))
     return page.document

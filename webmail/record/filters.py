@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Final, Literal
 from urllib.parse import urlencode
 
 import msgspec
 
-from dossier import Document, Order, Wanted
-from webmail.formats import PARIS
+from dossier import Order, Wanted
+from webmail.formats import midnight
 from webmail.languages import N_
 from webmail.record.wording import OF_SLUG
 
@@ -111,13 +111,6 @@ def begin(text: str, after: int = 0) -> int | None:
     if day is None:
         return None
     try:
-        return int(datetime.combine(day + timedelta(days=after), time(), PARIS).timestamp() * 1000)
+        return midnight(day + timedelta(days=after))
     except (OverflowError, ValueError):
         return None
-
-
-def of_page(found: list[Document], number: int, size: int) -> tuple[list[Document], int, int]:
-    """The documents of a page, its number within bounds, and how many pages there are."""
-    last = max(1, -(-len(found) // size))
-    number = min(max(number, 1), last)
-    return found[(number - 1) * size : number * size], number, last

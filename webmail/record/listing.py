@@ -15,6 +15,7 @@ import dossier
 from dossier import Document, Marked, category
 from webmail.content import is_look_ahead
 from webmail.guards import get
+from webmail.paging import page_of
 from webmail.record import filters
 from webmail.record.asking import asked
 from webmail.record.people import Filer, filers_of
@@ -61,7 +62,7 @@ async def documents(turn: Turn) -> Response:
     found = dossier.ordered(
         (one for one in matching if wanted.wanted.matches(one)), filters.ORDERS[wanted.order]
     )
-    shown, number, last = filters.of_page(found, wanted.page, PAGE)
+    shown, number, last = page_of(found, wanted.page, PAGE)
     return turn.page(
         "record/list.html",
         422 if wanted.errors else 200,

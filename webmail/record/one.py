@@ -91,23 +91,23 @@ def _message(conn: Connection, visit: Visit, one: Document) -> int:
     return one.message_id if there else 0
 
 
-async def document(turn: Turn) -> Response:
-    """``/documents/N``: what is known of a document, with its content in a frame."""
-    number = number_of(turn)
+async def page_named(turn: Turn) -> Page:
+    """The document that the address names. Raises :class:`Missing`, also where he may not see it."""
     try:
-        page = await turn.read(page_of, turn.visit, number)
+        return await turn.read(page_of, turn.visit, number_of(turn))
     except rights.RightsError:
         raise Missing from None
+
+
+async def document(turn: Turn) -> Response:
+    """``/documents/N``: what is known of a document, with its content in a frame."""
+    page = await page_named(turn)
     return turn.page("record/one.html", page=page, one=page.document, info=page.document.info)
 
 
 async def access(turn: Turn) -> Response:
     """``/documents/N/acces``: who may see it, in plain words."""
-    number = number_of(turn)
-    try:
-        page = await turn.read(page_of, turn.visit, number)
-    except rights.RightsError:
-        raise Missing from None
+    page = await page_named(turn)
     sights: list[Sight] = await turn.read(sights_of, turn.visit, page.document)
     standing = await turn.read(rights.rights_of, turn.visit.box_id)
     return turn.page(
