@@ -126,11 +126,9 @@ def contact_of(
     )
 
 
-def contacts_of(
-    conn: Connection, addresses: Iterable[tuple[str, str]], ours: frozenset[str] = frozenset()
-) -> dict[str, Contact]:
-    """Contacts by folded address, for (address, name that the letter gave)."""
-    return {address.casefold(): contact_of(conn, address, shown, ours) for address, shown in addresses}
+def contacts_at(conn: Connection, addresses: Iterable[str]) -> list[Contact]:
+    """Who has each of these addresses, in their order."""
+    return [contact_of(conn, one) for one in addresses]
 
 
 def given_name(shown: str) -> str:

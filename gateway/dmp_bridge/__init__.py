@@ -16,7 +16,7 @@ from gateway.dmp_bridge.saving import Saved, save_parts
 from gateway.dmp_bridge.settle import park
 from gateway.dmp_bridge.target import FilingRequest, FilingTarget, LocalDossier
 from gateway.dmp_bridge.wrapping import derived_oid, traits_of
-from gateway.dmp_bridge.xdm import XdmArchive
+from gateway.dmp_bridge.xdm import XdmArchive, is_xdm_name
 from gateway.dmp_bridge.xdm_writer import ArchiveDocument, ArchiveSubmission, professional, xdm_archive
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "derived_oid",
     "encode_job",
     "import_history",
+    "is_xdm_name",
     "park",
     "plan_filing",
     "professional",

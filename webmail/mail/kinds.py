@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 from PIL import Image
 
+from gateway.dmp_bridge import is_xdm_name
 from webmail.languages import N_
 
 #: Octets of the beginning that are looked at.
@@ -108,8 +109,7 @@ def kind_of(head: bytes, name: str, claimed: str) -> Kind:
 
 
 def _zipped(name: str, ending: str) -> Kind:
-    folded = name.casefold().replace("-", "_")
-    if ending == "zip" and folded.startswith(("ihe_xdm", "ihexdm")):
+    if is_xdm_name(name):
         return ARCHIVE
     if ending in _OFFICE:
         return Kind("application/zip", _OFFICE[ending], "", "file-text")

@@ -20,11 +20,11 @@ from webmail.mail.kinds import Kind
 from webmail.mail.letters import Letter, letter_of
 from webmail.mail.octets import read_some
 from webmail.mail.origins import Hop, Seal, hop_of, seal_of
-from webmail.mail.parts import Attachment, attachments_of, has_html, joined, texts, texts_of
+from webmail.mail.parts import Attachment, attachments_of, has_html, joined, texts_of
 from webmail.mail.reports import Report, reports_of
 from webmail.mail.returned import returned
 from webmail.mail.saving import Filing, digests_of, filings_of
-from webmail.mail.shelf import view_for
+from webmail.mail.shelf import ours_of, view_for
 from webmail.mail.views import BIN, DRAFTS
 from webmail.mail.wording import shown, subject_of
 from webmail.people import Contact, contact_of
@@ -85,7 +85,8 @@ async def page_of(
     turn: Turn, letter: Letter, status: int = 200, results: dict[int, list[str]] | None = None
 ) -> Response:
     """The page of a letter; ``results``: what could not be saved, by the number of the file."""
-    rich = "texte" not in turn.request.query_params and await turn.run(has_html, letter.meta.index.root)
+    html_too = await turn.run(has_html, letter.meta.index.root)
+    rich = html_too and "texte" not in turn.request.query_params
     sheet = await turn.run(_sheet, turn, letter, rich)
     facts = letter.meta.index.facts
     sent = bool(facts.from_) and facts.from_[0].address.casefold() == turn.visit.address.casefold()
@@ -105,7 +106,7 @@ async def page_of(
         state=state,
         report=await returned(turn, letter, view) if state and state.state == "handed" else 0,
         rich=rich,
-        has_html=rich or await turn.run(has_html, letter.meta.index.root),
+        has_html=html_too,
         box=None if letter.in_folder(DRAFTS) else await answer_box(turn, letter),
         receipt=receipt_state(letter),
         binned=letter.in_folder(BIN) is not None,
@@ -129,15 +130,14 @@ async def _mark_seen(turn: Turn, letter: Letter) -> None:
     )
 
 
-def _sheet(turn: Turn, letter: Letter, rich: bool) -> Sheet:
-    """Everything that is read for a page. Blocking."""
+def _sheet(turn: Turn, letter: Letter, rich: bool, *, paper: bool = False) -> Sheet:
+    """Everything that is read for a page. Blocking. :param paper: files are named only, not looked up."""
     store, facts = turn.store, letter.meta.index.facts
-    wants = turn.kit.wants
-    ours = frozenset((wants.hostname.casefold(), wants.patient_domain.casefold()))
-    body = store.open_body(letter.message)
+    ours = ours_of(turn)
+    root, body = letter.meta.index.root, store.open_body(letter.message)
     every = attachments_of(letter)
     files = every[:FILES]
-    digests = digests_of(body, files)
+    digests = {} if paper else digests_of(body, files)
     sender = facts.from_[0] if facts.from_ else None
 
     def look(conn: Connection) -> tuple[Contact | None, list[str], dict[int, Filing]]:
@@ -150,14 +150,14 @@ def _sheet(turn: Turn, letter: Letter, rich: bool) -> Sheet:
 
     contact, to, filings = store.read(look)
     listed = [_file(body, one, filings[one.number]) for one in files]
-    text, cut = (Markup(""), False) if rich else as_page(turn, joined(texts(store, letter, rich=False)))
+    text, cut = (Markup(""), False) if rich else as_page(turn, joined(texts_of(body, root, rich=False)))
     return Sheet(
         contact,
         shown(sender.name or "", 100) if sender else "",
         to,
         listed,
         len(every) - len(files),
-        reports_of(body, letter.meta.index.root, facts.auto),
+        reports_of(body, root, facts.auto),
         hop_of(letter.meta),
         seal_of(letter.meta.signature),
         text,
@@ -226,7 +226,7 @@ def _framed(turn: Turn, letter: Letter) -> Framed:
 async def printed(turn: Turn) -> Response:
     """``/messages/{id}/imprimer``: the letter on plain paper, as text."""
     letter = await letter_of(turn, turn.request.path_params["message_id"])
-    sheet = await turn.run(_sheet, turn, letter, False)
+    sheet = await turn.run(_sheet, turn, letter, False, paper=True)
     subject = shown(subject_of(letter.meta.index.facts.subject))
     return turn.page(
         "mail/letter_print.html", letter=letter, number=letter.message_id, subject=subject, sheet=sheet

@@ -8,12 +8,12 @@ from typing import Final
 import msgspec
 
 from gateway.message import Part, attachments, find_part, walk
-from store import BodyReader, Store
+from store import BodyReader
 from webmail.mail import html, plain
 from webmail.mail.letters import Letter
 from webmail.mail.octets import decoded, octets_of, read_some
 from webmail.mail.wording import lines, shown_name
-from webmail.turn import Missing, Turn
+from webmail.turn import Missing
 
 #: What of a letter's text is read, in octets; the whole is in its .eml.
 TEXT_LIMIT: Final = 1024 * 1024
@@ -32,7 +32,6 @@ class Attachment(msgspec.Struct, frozen=True):
     media: str
     octets: int
     part: Part
-    inline: bool
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -57,7 +56,6 @@ def attachments_of(letter: Letter) -> list[Attachment]:
             part.media,
             octets_of(part),
             part,
-            part.disposition != "attachment" and part.content_id != "",
         )
         for number, part in enumerate(attachments(root), 1)
         if id(part) in paths
@@ -124,14 +122,8 @@ def has_html(root: Part) -> bool:
     return any(one.media == "text/html" for one in chosen(root, rich=True))
 
 
-def texts(store: Store, letter: Letter, *, rich: bool) -> list[Text]:
-    """The text of a letter, piece by piece. Blocking."""
-    body = store.open_body(letter.message)
-    return texts_of(body, letter.meta.index.root, rich=rich)
-
-
 def texts_of(body: BodyReader, root: Part, *, rich: bool) -> list[Text]:
-    """The same for any message within: ``root`` is that of the message."""
+    """The text of a message, piece by piece; ``root`` is that of the message. Blocking."""
     made = []
     left = TEXT_LIMIT
     for part in chosen(root, rich=rich):
@@ -152,16 +144,6 @@ def texts_of(body: BodyReader, root: Part, *, rich: bool) -> list[Text]:
         if left <= 0:
             break
     return made
-
-
-async def text_of(turn: Turn, letter: Letter) -> str:
-    """The readable text of a letter, for quoting, printing and previews."""
-    return await turn.run(readable, turn.store, letter)
-
-
-def readable(store: Store, letter: Letter) -> str:
-    """The same. Blocking."""
-    return joined(texts(store, letter, rich=False))
 
 
 def joined(pieces: list[Text]) -> str:

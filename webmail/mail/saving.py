@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 import dossier
 import evidence
 from dossier import PATIENT_KINDS, PATIENT_LIMIT, Document
-from gateway.dmp_bridge import FilingJob, Saved, decode_job, save_parts
+from gateway.dmp_bridge import FilingJob, Saved, decode_job, is_xdm_name, save_parts
 from store import BodyReader, tasks
 from store.schema import task
 from webmail.languages import N_
@@ -38,7 +38,6 @@ REFUSALS: Final[dict[int, str]] = {
     905: N_("L'identité écrite dans le document est incomplète."),
     906: N_("Le document n'a pas pu être lu, ou n'est pas d'un genre accepté par le dossier."),
 }
-TOLD: Final = N_("L'expéditeur en a été prévenu : il peut le corriger et l'envoyer à nouveau.")
 TAKEN: Final = N_("Le dossier accepte les fichiers PDF, texte, RTF, JPEG, PNG et TIFF, de 5 Mo au plus.")
 
 
@@ -75,7 +74,8 @@ def filings_of(
     """The state of each file, out of the evidence, the queue and the record; nothing of it is kept."""
     trace_id = hop_of(letter.meta).trace_id
     records = evidence.trace(conn, trace_id) if trace_id and files else []
-    told = [one for one in records if one.recipient.casefold() == visit.address.casefold()]
+    mine = [one for one in records if one.recipient.casefold() == visit.address.casefold()]
+    told = [(one.event, json.loads(one.detail)) for one in mine]
     waiting = bool(trace_id) and _is_waiting(conn, visit.box_id, trace_id, letter.message_id)
     store, actor = visit.store, visit.actor
     held = dossier.come_with(conn, store, visit.box_id, letter.message_id, list(digests.values()), actor)
@@ -87,18 +87,17 @@ def filings_of(
     for file in files:
         found = [one.document_id for one in by_digest.get(digests.get(file.number, b""), [])]
         refused, code = False, 0
-        for record in told:
-            detail = json.loads(record.detail)
+        for event, detail in told:
             place = detail.get("place", "")
             if place != f"attachment {file.number}" and not place.startswith(f"attachment {file.number},"):
                 continue
-            if record.event == "filed" and detail.get("outcome") != "deleted":
+            if event == "filed" and detail.get("outcome") != "deleted":
                 document = dossier.document_named(
                     conn, store, visit.box_id, detail.get("document", ""), actor
                 )
                 if document is not None and document.document_id not in found:
                     found.append(document.document_id)
-            elif record.event == "filing_refused":
+            elif event == "filing_refused":
                 refused, code = True, int(detail.get("code", "0") or 0)
         matched.update(found)
         made[file.number] = _filing(file, found, refused, code, waiting)
@@ -121,21 +120,15 @@ def _archives(
 ) -> dict[int, Filing]:
     """Documents out of an archive of the letter, saved by hand: their digests are not the file's."""
     for file in files:
-        if is_archive(file) and left and made[file.number].state != "filed":
+        if is_xdm_name(file.name) and left and made[file.number].state != "filed":
             made[file.number] = Filing("filed", [one.document_id for one in left])
             break
     return made
 
 
-def is_archive(file: Attachment) -> bool:
-    """Whether a file travels under the name of an IHE_XDM archive."""
-    name = file.name.casefold().replace("-", "_")
-    return name.endswith(".zip") and name.startswith(("ihe_xdm", "ihexdm"))
-
-
 def may_be_saved(file: Attachment) -> bool:
     """Whether a file says that it is of a kind that the record takes."""
-    if is_archive(file):
+    if is_xdm_name(file.name):
         return True
     fits = file.octets <= PATIENT_LIMIT * 11 // 10  # its true size is judged when it is saved
     return fits and bool(dossier.file_kind(file.media, file.name, PATIENT_KINDS))

@@ -295,10 +295,14 @@ def shelves_of(turn: Turn) -> Shelves:
         held = state.shelves = {}
     found = held.get(turn.store)
     if found is None:
-        wants = turn.kit.wants
-        ours = frozenset((wants.hostname.casefold(), wants.patient_domain.casefold()))
-        found = held[turn.store] = Shelves(turn.store, ours)
+        found = held[turn.store] = Shelves(turn.store, ours_of(turn))
     return found
+
+
+def ours_of(turn: Turn) -> frozenset[str]:
+    """The domains of this gateway: who writes from one is the service itself, or another patient."""
+    wants = turn.kit.wants
+    return frozenset((wants.hostname.casefold(), wants.patient_domain.casefold()))
 
 
 def close(app: Starlette) -> None:

@@ -76,14 +76,13 @@
 
   // -- small comforts
   page.addEventListener("click", (event) => {
-    if (event.target.closest("[data-print]")) print();
-    for (const open of page.querySelectorAll("details.more[open], details.menu[open]")) {
+    for (const open of page.querySelectorAll("details.more[open]")) {
       if (!open.contains(event.target)) open.open = false;
     }
   });
   page.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    for (const open of page.querySelectorAll("details.more[open], details.menu[open]")) {
+    for (const open of page.querySelectorAll("details.more[open]")) {
       open.open = false;
       open.querySelector("summary").focus();
     }

@@ -4,7 +4,7 @@ This door holds what other pages show of it; it loads no page. The pages are in 
 """
 
 from webmail.writing.answers import AnswerBox, answer_box, answer_boxes
-from webmail.writing.receipts_asked import receipt_state, receipt_wanted
+from webmail.writing.receipts_asked import receipt_state
 from webmail.writing.sent import SentState, sent_state, state_of
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "answer_box",
     "answer_boxes",
     "receipt_state",
-    "receipt_wanted",
     "sent_state",
     "state_of",
 ]

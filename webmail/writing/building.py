@@ -59,11 +59,6 @@ class Writing(msgspec.Struct, kw_only=True):
     references: list[str] = msgspec.field(default_factory=list)
     files: list[File] = msgspec.field(default_factory=list)
 
-    @property
-    def same(self) -> tuple[object, ...]:
-        """What makes two of them the same letter for who wrote it."""
-        return (self.to, self.subject, self.text.strip(), [(one.name, one.content) for one in self.files])
-
 
 def new_token() -> str:
     """The name of a new letter."""

@@ -14,9 +14,9 @@ from webmail.mail.letters import letter_of
 from webmail.mail.shelf import conversation_path
 from webmail.turn import Missing, Turn
 from webmail.writing.answers import answer_box
-from webmail.writing.building import Writing, message_id_of, new_token
-from webmail.writing.drafts import drafts_of, keep
-from webmail.writing.forms import Work, answer_to, go_on, posted, shown, without
+from webmail.writing.building import Writing, new_token
+from webmail.writing.drafts import drafts_of, header_id, keep
+from webmail.writing.forms import Work, answer_to, go_on, posted, quotation_of, shown, without
 from webmail.writing.references import address_of
 from webmail.writing.sending import send, was_accepted
 
@@ -58,7 +58,7 @@ async def draft_form(turn: Turn) -> Response:
     """``/brouillons/{id}``"""
     number = turn.request.path_params["draft_id"]
     work = await go_on(turn, number)
-    ident = message_id_of(work.writing.token, turn.kit.wants.hostname)
+    ident = header_id(turn, work.writing)
     if not turn.visit.guest and await turn.read(was_accepted, ident, turn.visit.address):
         # It left, and we stopped before the draft was taken away.
         result = await send(turn, work.writing, number, work.original, _quotation(work))
@@ -88,6 +88,8 @@ async def take_form(turn: Turn) -> Response:
         work.writing.files = without(work.writing.files, mark)
     if verb == "auto":
         return await _save_quietly(turn, work)
+    if work.original is not None:
+        work.quotation = await quotation_of(turn, work.original)
     if verb == "envoyer":
         return await _send(turn, work)
     kept = await _keep(turn, work)
@@ -120,7 +122,7 @@ async def _send(turn: Turn, work: Work) -> Response:
         work.refusal = work.refusal or turn.say(_SOME_REFUSED)
     if work.errors or work.refusal:
         return await _again(turn, work)
-    ident = message_id_of(writing.token, turn.kit.wants.hostname)
+    ident = header_id(turn, writing)
     if work.lost and not await turn.read(was_accepted, ident, turn.visit.address):
         work.refusal = turn.say(_LOST)
         return await _again(turn, work)
@@ -143,9 +145,7 @@ async def _send(turn: Turn, work: Work) -> Response:
 async def _save_quietly(turn: Turn, work: Work) -> Response:
     """The script keeps what is being typed; an empty letter is not worth a draft."""
     kept = _worth(work) and await _keep(turn, work)
-    values = await shown(turn, work, title="", action="", back="")
-    values["kept_at"] = now_ms() if kept else 0
-    return turn.page("writing/compose.html", block="state", **values)
+    return turn.page("writing/compose.html", block="state", work=work, kept_at=now_ms() if kept else 0)
 
 
 def _worth(work: Work) -> bool:

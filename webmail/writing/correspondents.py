@@ -15,7 +15,7 @@ from gateway.routing import contacts
 from store import NotFoundError
 from webmail.guards import get
 from webmail.mail.shelf import view_for
-from webmail.people import Contact, contact_of
+from webmail.people import Contact, contact_of, contacts_at
 from webmail.turn import Turn
 from webmail.writing.answers import AnswerBox, answer_boxes
 from webmail.writing.drafts import Draft, drafts_of
@@ -88,7 +88,7 @@ def _officines(conn: Connection, name: str, town: str) -> list[str]:
 async def _correspondents(
     turn: Turn, addresses: list[str], known: dict[str, Standing]
 ) -> list[Correspondent]:
-    people = await turn.read(_people, addresses)
+    people = await turn.read(contacts_at, addresses)
     boxes = await answer_boxes(turn, [*addresses])
     return [
         Correspondent(
@@ -108,10 +108,6 @@ def _recipients(conn: Connection, drafts: list[Draft]) -> dict[int, Contact | No
         else None
         for one in drafts
     }
-
-
-def _people(conn: Connection, addresses: list[str]) -> list[Contact]:
-    return [contact_of(conn, one) for one in addresses]
 
 
 ROUTES: Final[list[BaseRoute]] = [get("/ecrire", write_to), get("/pharmacies", pharmacies)]

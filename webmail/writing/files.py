@@ -95,9 +95,8 @@ def take_documents(
         if fault:
             faults.append(Fault(title, fault))
         elif not any(one.content == content for one in taken):
-            taken.append(
-                File(f"{dossier.clean_filename(title) or 'document'}.{_ending(media)}", media, content)
-            )
+            name = f"{dossier.clean_filename(title) or 'document'}.{dossier.file_extension(media)}"
+            taken.append(File(name, media, content))
     return taken, faults
 
 
@@ -126,7 +125,3 @@ def _inside(mime: str, content: bytes) -> tuple[str, bytes]:
         return dossier.embedded(content) or (mime, content)
     except PasserelleError:
         return mime, content
-
-
-def _ending(media: str) -> str:
-    return dossier.file_extension(media)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from store import NotFoundError
 from webmail import formats
@@ -13,7 +12,7 @@ from webmail.languages import N_
 from webmail.mail.letters import Letter, letter_of
 from webmail.mail.shelf import view_for
 from webmail.mail.wording import subject_of
-from webmail.people import Contact, contact_of
+from webmail.people import contact_of, contacts_at
 from webmail.turn import Missing, Turn
 from webmail.writing.answers import AnswerBox, answer_box, answer_boxes
 from webmail.writing.building import (
@@ -77,7 +76,8 @@ async def go_on(turn: Turn, message_id: int) -> Work:
 
 
 async def posted(turn: Turn) -> Work:
-    """What a form says, with the attachments that its draft keeps and those that come with it."""
+    """What a form says, with the attachments that its draft keeps and those that come with it; what would be
+    quoted is not looked up."""
     number = _number(turn.text("brouillon")) or int(turn.request.path_params.get("draft_id", 0))
     token = token_of(turn.text("jeton"))
     kept, draft = await _kept(turn, token, number)
@@ -99,8 +99,6 @@ async def posted(turn: Turn) -> Work:
         files=before.files,
     )
     work = Work(writing=writing, draft=draft, original=original, lost=bool(number) and kept is None)
-    if original is not None:
-        work.quotation = await quotation_of(turn, original)
     given = [(one.filename or "", one.content_type or "", await one.read()) for one in turn.files("fichiers")]
     if given:
         limit = turn.kit.router.policy.size_limit
@@ -111,7 +109,7 @@ async def posted(turn: Turn) -> Work:
 async def shown(turn: Turn, work: Work, *, title: str, action: str, back: str) -> dict[str, Any]:
     """What the page of a letter is drawn with."""
     limit = turn.kit.router.policy.size_limit
-    people = await turn.read(_people, work.writing.to)
+    people = await turn.read(contacts_at, work.writing.to)
     boxes = await answer_boxes(turn, [*work.writing.to]) if work.writing.to else []
     warnings = dict.fromkeys(one.text for one in boxes if one.text)
     return {
@@ -174,10 +172,6 @@ async def _original(turn: Turn, number: int) -> Letter | None:
         return await letter_of(turn, number)
     except Missing:
         return None
-
-
-def _people(conn: Connection, addresses: list[str]) -> list[Contact]:
-    return [contact_of(conn, one) for one in addresses]
 
 
 async def _known(turn: Turn, wanted: list[str], before: list[str], original: Letter | None) -> list[str]:

@@ -15,7 +15,7 @@ from store import mail
 from webmail.guards import get, post
 from webmail.languages import N_
 from webmail.mail.letters import letter_of
-from webmail.people import contact_of
+from webmail.people import contacts_at
 from webmail.turn import Missing, Turn
 from webmail.writing.drafts import DRAFTS, draft_of, keep
 from webmail.writing.files import Fault, left, take_documents
@@ -64,7 +64,7 @@ async def _page(turn: Turn, faults: list[Fault], status: int) -> Response:
     number, visit = turn.request.path_params["draft_id"], turn.visit
     _, writing = await draft_of(turn, number)
     found = await turn.run(dossier.list_documents, turn.store, visit.box_id, visit.actor)
-    people = [await turn.read(contact_of, one) for one in writing.to[:5]]
+    people = await turn.read(contacts_at, writing.to[:5])
     pharmacy = any(one.pharmacy for one in people)
     shown = dossier.ordered(found)[:_SHOWN]
     order = [_CARE, *(one for one in CATEGORIES if one != _CARE)] if pharmacy else CATEGORIES
@@ -93,7 +93,6 @@ def _under(documents: Sequence[Document], heading: str) -> list[Document]:
 async def throw_away(turn: Turn) -> Response:
     """A draft goes to the bin, from where it comes back."""
     number = turn.request.path_params["draft_id"]
-    await draft_of(turn, number)
     await _move(turn, number, DRAFTS, "\\Trash")
     return turn.go("/messages", N_("Brouillon supprimé."), undo=f"/brouillons/{number}/reprendre")
 

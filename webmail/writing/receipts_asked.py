@@ -29,11 +29,6 @@ def receipt_state(letter: Letter) -> ReceiptState:
     return "asked" if receipt_address(letter) else "elsewhere"
 
 
-def receipt_wanted(letter: Letter) -> bool:
-    """Whether the person is to be asked; nothing is ever sent unless he says yes."""
-    return receipt_state(letter) == "asked"
-
-
 def receipt_address(letter: Letter) -> str:
     """Where a receipt may go, folded: to the one address of Disposition-Notification-To when it is both the
     reverse-path and the author's; "" otherwise (RFC 8098 §2.1)."""
