@@ -131,7 +131,7 @@ async def _mark_seen(turn: Turn, letter: Letter) -> None:
 
 
 def _sheet(turn: Turn, letter: Letter, rich: bool, *, paper: bool = False) -> Sheet:
-    """Everything that is read for a page. Blocking. :param paper: files are named only, not looked up."""
+    """Everything that is read for a page. Blocking. :param paper: no file is read whole to know it again."""
     store, facts = turn.store, letter.meta.index.facts
     ours = ours_of(turn)
     root, body = letter.meta.index.root, store.open_body(letter.message)
